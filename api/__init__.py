@@ -1,0 +1,1 @@
+"""Harbor's REST API v2.0."""

@@ -1,0 +1,1 @@
+"""What a repository holds: manifests, tags and blobs."""

@@ -1,0 +1,125 @@
+"""What a repository holds. PostgreSQL is the truth for tags, manifests and links; the bytes of blobs are upstream."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+from projects.models import Project
+
+
+class Repository(models.Model):
+    """A repository by its full name, `project/path`."""
+
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="repositories")
+    name = models.CharField(max_length=255, unique=True, db_collation="C")
+    description = models.TextField(blank=True, default="")
+    pull_count = models.BigIntegerField(default=0)
+    created_at = models.DateTimeField(default=timezone.now)
+    updated_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Blob(models.Model):
+    """Content in the blob store.
+
+    `canonical` is the SHA-256 digest it is stored under. It differs from `digest` only for content that was
+    pushed by another algorithm (sha512), which the upstream registry stores under its SHA-256.
+    """
+
+    digest = models.CharField(max_length=135, unique=True, db_collation="C")
+    canonical = models.CharField(max_length=71, db_index=True, db_collation="C")
+    size = models.BigIntegerField()
+    created_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return self.digest
+
+
+class BlobLink(models.Model):
+    """A repository holds a blob: what makes the blob servable from there."""
+
+    repository = models.ForeignKey(Repository, on_delete=models.CASCADE, related_name="blob_links")
+    blob = models.ForeignKey(Blob, on_delete=models.PROTECT, related_name="links")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["repository", "blob"], name="blob_link_once")]
+
+    def __str__(self) -> str:
+        return f"{self.blob_id} in {self.repository_id}"
+
+
+class Manifest(models.Model):
+    """A manifest in a repository, byte for byte as it was pushed, under the digest it was pushed by."""
+
+    repository = models.ForeignKey(Repository, on_delete=models.CASCADE, related_name="manifests")
+    digest = models.CharField(max_length=135, db_collation="C")
+    media_type = models.CharField(max_length=255)
+    artifact_type = models.CharField(max_length=255, blank=True, default="")
+    payload = models.BinaryField()
+    size = models.BigIntegerField(help_text="of the manifest and of every blob it names, bytes")
+    subject = models.CharField(max_length=135, blank=True, default="", db_collation="C")
+    annotations = models.JSONField(default=dict)
+    blobs: models.ManyToManyField[Blob, ManifestBlob] = models.ManyToManyField(
+        Blob, through="ManifestBlob", related_name="manifests"
+    )
+    pushed_at = models.DateTimeField(default=timezone.now)
+    pulled_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["repository", "digest"], name="manifest_once")]
+        indexes = [
+            models.Index(fields=["repository", "subject", "digest"], name="manifest_subject", condition=~Q(subject="")),
+        ]
+
+    def __str__(self) -> str:
+        return self.digest
+
+
+class ManifestBlob(models.Model):
+    """A manifest names a blob, as its config or as a layer."""
+
+    manifest = models.ForeignKey(Manifest, on_delete=models.CASCADE, related_name="manifest_blobs")
+    blob = models.ForeignKey(Blob, on_delete=models.PROTECT, related_name="manifest_blobs")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["manifest", "blob"], name="manifest_blob_once")]
+
+    def __str__(self) -> str:
+        return f"{self.blob_id} of {self.manifest_id}"
+
+
+class ManifestChild(models.Model):
+    """An index names a manifest of the same repository."""
+
+    parent = models.ForeignKey(Manifest, on_delete=models.CASCADE, related_name="children")
+    child = models.ForeignKey(Manifest, on_delete=models.PROTECT, related_name="parents")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["parent", "child"], name="manifest_child_once"),
+            models.CheckConstraint(condition=~Q(parent=F("child")), name="manifest_not_its_own_child"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.child_id} in {self.parent_id}"
+
+
+class Tag(models.Model):
+    """A name for a manifest. Tags live here alone: the upstream registry never sees one."""
+
+    repository = models.ForeignKey(Repository, on_delete=models.CASCADE, related_name="tags")
+    name = models.CharField(max_length=128, db_collation="C")
+    manifest = models.ForeignKey(Manifest, on_delete=models.CASCADE, related_name="tags")
+    pushed_at = models.DateTimeField(default=timezone.now)
+    pulled_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["repository", "name"], name="tag_once")]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,1 @@
+"""The Open Container Initiative's formats and protocol; knows no Django."""

@@ -1,0 +1,46 @@
+"""Projects and their members."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from rbac.models import Group, Role, User
+
+
+class Project(models.Model):
+    """A namespace of repositories with its own members. A public one can be pulled by anybody."""
+
+    name = models.CharField(max_length=255, unique=True, db_collation="C")
+    owner = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="owned_projects")
+    public = models.BooleanField(default=False)
+    metadata = models.JSONField(default=dict)
+    created_at = models.DateTimeField(default=timezone.now)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Member(models.Model):
+    """A user or a group (exactly one of the two) with a role in a project."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="members")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="memberships")
+    group = models.ForeignKey(Group, on_delete=models.CASCADE, null=True, related_name="memberships")
+    role = models.ForeignKey(Role, on_delete=models.PROTECT, related_name="memberships")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "user"], name="member_user_once"),
+            models.UniqueConstraint(fields=["project", "group"], name="member_group_once"),
+            models.CheckConstraint(
+                condition=Q(user__isnull=False, group__isnull=True) | Q(user__isnull=True, group__isnull=False),
+                name="member_user_or_group",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user or self.group} as {self.role}"

@@ -1,0 +1,1 @@
+"""The registry's front door: everything under /v2/."""

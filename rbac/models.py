@@ -1,0 +1,99 @@
+"""People, groups and the roles they can hold."""
+
+from __future__ import annotations
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.db import models
+from django.utils import timezone
+
+
+class UserManager(BaseUserManager["User"]):
+    def get_by_natural_key(self, username: str | None) -> User:
+        return self.get(username=username)
+
+
+class User(AbstractBaseUser):
+    """Somebody who can sign in. A locked user (`is_active` false) can't, and holds no right."""
+
+    username = models.CharField(max_length=255, unique=True)
+    email = models.CharField(max_length=255, blank=True, default="")
+    realname = models.CharField(max_length=255, blank=True, default="")
+    comment = models.CharField(max_length=255, blank=True, default="")
+    is_admin = models.BooleanField(default=False)
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = UserManager()
+
+    USERNAME_FIELD = "username"
+    REQUIRED_FIELDS: list[str] = []
+
+    def __str__(self) -> str:
+        return self.username
+
+
+class Group(models.Model):
+    """A set of users that can be a project's member as one."""
+
+    name = models.CharField(max_length=255, unique=True)
+    users: models.ManyToManyField[User, GroupUser] = models.ManyToManyField(
+        User, through="GroupUser", related_name="user_groups"
+    )
+    created_at = models.DateTimeField(default=timezone.now)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class GroupUser(models.Model):
+    """One user in one group."""
+
+    group = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="group_users")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="group_users")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "group"], name="group_user_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} in {self.group_id}"
+
+
+class Role(models.Model):
+    """A named set of permissions. Harbor's five have its ids (1 projectAdmin … 5 limitedGuest); a custom role is one more row."""
+
+    name = models.CharField(max_length=64, unique=True)
+    assignable = models.BooleanField(default=True, help_text="false for `public`, what anybody may do in a public project")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class RolePermission(models.Model):
+    """One action on one kind of resource that a role grants, such as `repository` `push`."""
+
+    role = models.ForeignKey(Role, on_delete=models.CASCADE, related_name="permissions")
+    resource = models.CharField(max_length=64)
+    action = models.CharField(max_length=64)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["role", "resource", "action"], name="role_permission_once")]
+
+    def __str__(self) -> str:
+        return f"{self.resource}:{self.action}"
+
+
+class LoginFailure(models.Model):
+    """Failed logins of one user name from one address, for the back-off."""
+
+    address = models.CharField(max_length=64)
+    username = models.CharField(max_length=255)
+    failures = models.PositiveIntegerField(default=0)
+    last_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["address", "username"], name="login_failure_once")]
+
+    def __str__(self) -> str:
+        return f"{self.username} from {self.address}: {self.failures}"

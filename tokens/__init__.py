@@ -1,0 +1,1 @@
+"""The token service: docker login, scopes, signing and verifying."""
