@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
 
 class UserManager(BaseUserManager["User"]):
@@ -21,6 +24,9 @@ class User(AbstractBaseUser):
     comment = models.CharField(max_length=255, blank=True, default="")
     is_admin = models.BooleanField(default=False)
     is_active = models.BooleanField(default=True)
+    session_epoch = models.PositiveIntegerField(
+        default=0, help_text="raised by a lock, so that sessions and refresh tokens from before it stay dead"
+    )
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -31,6 +37,15 @@ class User(AbstractBaseUser):
 
     def __str__(self) -> str:
         return self.username
+
+    def get_session_auth_hash(self) -> str:
+        """What sessions and refresh tokens are tied to: another one after each change of password and each lock."""
+        proof = f"{self.session_epoch}:{self.password}"
+        return salted_hmac("rbac.User.session", proof, algorithm="sha256").hexdigest()
+
+    def get_session_auth_fallback_hash(self) -> Iterator[str]:
+        """None: a session ends with the installation's secret key."""
+        return iter(())
 
 
 class Group(models.Model):
