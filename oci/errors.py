@@ -1,0 +1,131 @@
+"""The errors a registry can answer with, each with its OCI code and HTTP status.
+
+RegistryError
+├── BlobUnknown                  404  BLOB_UNKNOWN
+├── BlobUploadInvalid            400  BLOB_UPLOAD_INVALID
+├── BlobUploadUnknown            404  BLOB_UPLOAD_UNKNOWN
+├── DigestInvalid                400  DIGEST_INVALID
+├── ManifestBlobUnknown          400  MANIFEST_BLOB_UNKNOWN
+├── ManifestInvalid              400  MANIFEST_INVALID
+│   └── TagInvalid               400  TAG_INVALID
+├── ManifestUnknown              404  MANIFEST_UNKNOWN
+├── NameInvalid                  400  NAME_INVALID
+├── NameUnknown                  404  NAME_UNKNOWN
+├── SizeInvalid                  400  SIZE_INVALID
+│   └── ManifestTooLarge         413  SIZE_INVALID
+├── Unauthorized                 401  UNAUTHORIZED
+├── Denied                       403  DENIED
+├── Unsupported                  405  UNSUPPORTED
+├── TooManyRequests              429  TOOMANYREQUESTS
+├── RangeInvalid                 416  RANGE_INVALID
+├── PaginationNumberInvalid      400  PAGINATION_NUMBER_INVALID
+├── Unavailable                  503  UNAVAILABLE
+└── Unknown                      500  UNKNOWN
+
+Codes are those of the distribution specification 1.1 ("Error Codes") and, where it has none, of the Docker Registry
+HTTP API V2.
+"""
+
+import json
+from typing import ClassVar
+
+
+class RegistryError(Exception):
+    """What went wrong, in words that may be shown to the client; `detail` is anything JSON can carry."""
+
+    code: ClassVar[str] = "UNKNOWN"
+    status: ClassVar[int] = 500
+    default: ClassVar[str] = "unknown error"
+
+    def __init__(self, message: str = "", detail: object | None = None) -> None:
+        self.message = message or self.default
+        self.detail = detail
+        super().__init__(self.message)
+
+
+class BlobUnknown(RegistryError):
+    code, status, default = "BLOB_UNKNOWN", 404, "blob unknown to registry"
+
+
+class BlobUploadInvalid(RegistryError):
+    code, status, default = "BLOB_UPLOAD_INVALID", 400, "blob upload invalid"
+
+
+class BlobUploadUnknown(RegistryError):
+    code, status, default = "BLOB_UPLOAD_UNKNOWN", 404, "blob upload unknown to registry"
+
+
+class DigestInvalid(RegistryError):
+    code, status, default = "DIGEST_INVALID", 400, "provided digest did not match uploaded content"
+
+
+class ManifestBlobUnknown(RegistryError):
+    code, status, default = "MANIFEST_BLOB_UNKNOWN", 400, "manifest references a manifest or blob unknown to registry"
+
+
+class ManifestInvalid(RegistryError):
+    code, status, default = "MANIFEST_INVALID", 400, "manifest invalid"
+
+
+class TagInvalid(ManifestInvalid):
+    code, status, default = "TAG_INVALID", 400, "tag invalid"
+
+
+class ManifestUnknown(RegistryError):
+    code, status, default = "MANIFEST_UNKNOWN", 404, "manifest unknown to registry"
+
+
+class NameInvalid(RegistryError):
+    code, status, default = "NAME_INVALID", 400, "invalid repository name"
+
+
+class NameUnknown(RegistryError):
+    code, status, default = "NAME_UNKNOWN", 404, "repository name not known to registry"
+
+
+class SizeInvalid(RegistryError):
+    code, status, default = "SIZE_INVALID", 400, "provided length did not match content length"
+
+
+class ManifestTooLarge(SizeInvalid):
+    code, status, default = "SIZE_INVALID", 413, "manifest too large"
+
+
+class Unauthorized(RegistryError):
+    code, status, default = "UNAUTHORIZED", 401, "authentication required"
+
+
+class Denied(RegistryError):
+    code, status, default = "DENIED", 403, "requested access to the resource is denied"
+
+
+class Unsupported(RegistryError):
+    code, status, default = "UNSUPPORTED", 405, "the operation is unsupported"
+
+
+class TooManyRequests(RegistryError):
+    code, status, default = "TOOMANYREQUESTS", 429, "too many requests"
+
+
+class RangeInvalid(RegistryError):
+    code, status, default = "RANGE_INVALID", 416, "invalid content range"
+
+
+class PaginationNumberInvalid(RegistryError):
+    code, status, default = "PAGINATION_NUMBER_INVALID", 400, "invalid number of results requested"
+
+
+class Unavailable(RegistryError):
+    code, status, default = "UNAVAILABLE", 503, "the registry is not available at the moment, try again"
+
+
+class Unknown(RegistryError):
+    code, status, default = "UNKNOWN", 500, "unknown error"
+
+
+def as_json(error: RegistryError) -> bytes:
+    """The error as the body the distribution specification asks for: {"errors": [{code, message, detail?}]}."""
+    entry: dict[str, object] = {"code": error.code, "message": error.message}
+    if error.detail is not None:
+        entry["detail"] = error.detail
+    return json.dumps({"errors": [entry]}, default=str).encode("ascii")
