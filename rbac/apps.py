@@ -1,5 +1,11 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+from rbac import seed
 
 
 class RbacConfig(AppConfig):
     name = "rbac"
+
+    def ready(self) -> None:
+        post_migrate.connect(seed.restore, sender=self, dispatch_uid="rbac.seed")

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
 from django.utils import timezone
-from django.utils.crypto import salted_hmac
+
+from rbac.accounts import session_hash
 
 
 class UserManager(BaseUserManager["User"]):
@@ -23,7 +24,7 @@ class User(AbstractBaseUser):
     realname = models.CharField(max_length=255, blank=True, default="")
     comment = models.CharField(max_length=255, blank=True, default="")
     is_admin = models.BooleanField(default=False)
-    is_active = models.BooleanField(default=True)
+    is_active = models.BooleanField(default=True)  # type: ignore[misc]  # the stubs know it as a class variable
     session_epoch = models.PositiveIntegerField(
         default=0, help_text="raised by a lock, so that sessions and refresh tokens from before it stay dead"
     )
@@ -40,8 +41,7 @@ class User(AbstractBaseUser):
 
     def get_session_auth_hash(self) -> str:
         """What sessions and refresh tokens are tied to: another one after each change of password and each lock."""
-        proof = f"{self.session_epoch}:{self.password}"
-        return salted_hmac("rbac.User.session", proof, algorithm="sha256").hexdigest()
+        return session_hash(self.password, self.session_epoch)
 
     def get_session_auth_fallback_hash(self) -> Iterator[str]:
         """None: a session ends with the installation's secret key."""
@@ -76,10 +76,12 @@ class GroupUser(models.Model):
 
 
 class Role(models.Model):
-    """A named set of permissions. Harbor's five have its ids (1 projectAdmin … 5 limitedGuest); a custom role is one more row."""
+    """A named set of permissions. Harbor's five have its ids (see `matrix`); a custom role is one more row."""
 
     name = models.CharField(max_length=64, unique=True)
-    assignable = models.BooleanField(default=True, help_text="false for `public`, what anybody may do in a public project")
+    assignable = models.BooleanField(
+        default=True, help_text="false for `public`, what anybody may do in a public project"
+    )
 
     def __str__(self) -> str:
         return self.name

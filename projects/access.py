@@ -1,0 +1,60 @@
+"""The hot path's one statement: who is this, and what roles have they where they want to go?"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from oci.reference import project_of
+from rbac.accounts import Account
+from rbac.actors import Actor
+from rbac.matrix import PUBLIC
+from rbac.prepared import fetch
+
+# `artifacts_repository` belongs to artifacts, which stands above this package and can't be imported here; the
+# table is named in SQL alone. A locked or deleted user comes back as no account, and so has no member roles.
+_STATEMENT = """
+SELECT a.id, a.username, a.password, a.is_active, a.is_admin, a.session_epoch,
+       w.name, p.id, p.public, r.id,
+       CASE WHEN p.id IS NOT NULL AND a.is_active THEN ARRAY(
+           SELECT m.role_id FROM projects_member m WHERE m.project_id = p.id AND m.user_id = a.id
+           UNION
+           SELECT m.role_id FROM rbac_groupuser g JOIN projects_member m ON m.group_id = g.group_id
+           WHERE g.user_id = a.id AND m.project_id = p.id
+       ) END
+FROM (SELECT) one
+LEFT JOIN rbac_user a ON a.username = %s
+LEFT JOIN unnest(%s::text[], %s::text[]) WITH ORDINALITY AS w(name, project, position) ON true
+LEFT JOIN projects_project p ON p.name = w.project
+LEFT JOIN artifacts_repository r ON r.name = w.name
+ORDER BY w.position
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What one actor is in the project of one repository. Answers `rbac.policy.Scope` for the actor it was read for."""
+
+    repository: str
+    project_id: int | None
+    repository_id: int | None
+    public: bool
+    roles: frozenset[int]
+
+    def roles_of(self, actor: Actor) -> Collection[int]:  # noqa: ARG002
+        return self.roles
+
+
+def grants(username: str | None, repositories: Sequence[str]) -> tuple[Account | None, list[Grant]]:
+    """The account of `username` (None: anonymous, or unknown) and, in order, what it is where `repositories` are.
+
+    One round trip. A repository whose project doesn't exist has `project_id` None and no roles.
+    """
+    rows = fetch(_STATEMENT, (username, list(repositories), [project_of(name) for name in repositories]))
+    account = Account(*rows[0][:6]) if rows[0][0] is not None else None
+    return account, [_grant(*row[6:]) for row in rows if row[6] is not None]
+
+
+def _grant(
+    name: str, project: int | None, public: bool | None, repository: int | None, roles: list[int] | None
+) -> Grant:
+    held = frozenset(roles or ()) | ({PUBLIC} if public else frozenset())
+    return Grant(name, project, repository, bool(public), held)

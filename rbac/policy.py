@@ -1,0 +1,65 @@
+"""The one question about permission: may this actor do this deed here?"""
+
+import time
+from collections.abc import Collection
+from typing import Protocol
+
+from rbac.actors import Actor
+from rbac.models import RolePermission
+
+_CACHE_SECONDS = 5.0  # a changed role counts everywhere after at most this long
+
+
+class Scope(Protocol):
+    """Where a deed takes place: anything that knows the roles somebody has there."""
+
+    def roles_of(self, actor: Actor) -> Collection[int]:
+        """Ids of the roles that `actor` holds here, `matrix.PUBLIC` among them if the place is open to anybody."""
+        ...
+
+
+class _System:
+    """The installation as a whole: nobody but a system administrator may do anything with it."""
+
+    def roles_of(self, actor: Actor) -> Collection[int]:  # noqa: ARG002
+        return ()
+
+
+SYSTEM_SCOPE: Scope = _System()
+
+
+class _Matrix:
+    """Every (role, permission) pair that is granted, kept for a few seconds."""
+
+    def __init__(self) -> None:
+        self._granted: frozenset[tuple[int, str]] = frozenset()
+        self._read_at = float("-inf")
+
+    def granted(self) -> frozenset[tuple[int, str]]:
+        if time.monotonic() - self._read_at > _CACHE_SECONDS:
+            rows = RolePermission.objects.values_list("role_id", "resource", "action")
+            self._granted = frozenset((role, f"{resource}:{action}") for role, resource, action in rows)
+            self._read_at = time.monotonic()
+        return self._granted
+
+    def forget(self) -> None:
+        self._read_at = float("-inf")
+
+
+_matrix = _Matrix()
+
+
+def can(actor: Actor, permission: str, scope: Scope) -> bool:
+    """Whether `actor` may do `permission` (Harbor's "resource:action", such as "repository:push") in `scope`."""
+    if actor.is_admin or actor.kind == "system":
+        return True
+    roles = scope.roles_of(actor)
+    if not roles:
+        return False
+    granted = _matrix.granted()
+    return any((role, permission) in granted for role in roles)
+
+
+def forget() -> None:
+    """Read the matrix anew at the next question: for whoever has just changed a role."""
+    _matrix.forget()

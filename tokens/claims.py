@@ -1,0 +1,26 @@
+"""What a verified token says."""
+
+from dataclasses import dataclass
+
+from rbac.actors import ANONYMOUS, Actor
+
+Access = dict[tuple[str, str], frozenset[str]]  # (type, name) → actions
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """The subject ("" for anonymous) and what it was granted, until `expires_at` (seconds since the epoch)."""
+
+    subject: str
+    access: Access
+    expires_at: int
+    jti: str
+
+    def allows(self, kind: str, name: str, action: str) -> bool:
+        """Whether the token grants `action` on, say, the "repository" `name`."""
+        return action in self.access.get((kind, name), ())
+
+    @property
+    def actor(self) -> Actor:
+        """Who the token was given to. What it may do is in the claims, so the actor is no administrator here."""
+        return Actor(kind="user", name=self.subject) if self.subject else ANONYMOUS
