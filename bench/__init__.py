@@ -1,1 +1,1 @@
-"""Benchmarks: ratios against a peer, measured side by side in one run."""
+"""Benchmarks: every figure is a ratio of two sides measured in turns in the same run."""
