@@ -8,6 +8,8 @@ from django.utils import timezone
 
 from projects.models import Project
 
+# A foreign key without an index of its own is the first column of the row's unique constraint, whose index serves.
+
 
 class Repository(models.Model):
     """A repository by its full name, `project/path`."""
@@ -42,7 +44,7 @@ class Blob(models.Model):
 class BlobLink(models.Model):
     """A repository holds a blob: what makes the blob servable from there."""
 
-    repository = models.ForeignKey(Repository, on_delete=models.CASCADE, related_name="blob_links")
+    repository = models.ForeignKey(Repository, on_delete=models.CASCADE, related_name="blob_links", db_index=False)
     blob = models.ForeignKey(Blob, on_delete=models.PROTECT, related_name="links")
     created_at = models.DateTimeField(default=timezone.now)
 
@@ -53,10 +55,27 @@ class BlobLink(models.Model):
         return f"{self.blob_id} in {self.repository_id}"
 
 
+class BlobCommit(models.Model):
+    """The commit of an upload was let through to the upstream registry, whose answer we don't see.
+
+    So the repository may hold the blob before any manifest names it: a place to look for the source of a mount.
+    """
+
+    repository = models.CharField(max_length=255, db_collation="C")
+    digest = models.CharField(max_length=135, db_collation="C")
+    committed_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["digest", "repository"], name="blob_commit_once")]
+
+    def __str__(self) -> str:
+        return f"{self.digest} in {self.repository}"
+
+
 class Manifest(models.Model):
     """A manifest in a repository, byte for byte as it was pushed, under the digest it was pushed by."""
 
-    repository = models.ForeignKey(Repository, on_delete=models.CASCADE, related_name="manifests")
+    repository = models.ForeignKey(Repository, on_delete=models.CASCADE, related_name="manifests", db_index=False)
     digest = models.CharField(max_length=135, db_collation="C")
     media_type = models.CharField(max_length=255)
     artifact_type = models.CharField(max_length=255, blank=True, default="")
@@ -83,7 +102,7 @@ class Manifest(models.Model):
 class ManifestBlob(models.Model):
     """A manifest names a blob, as its config or as a layer."""
 
-    manifest = models.ForeignKey(Manifest, on_delete=models.CASCADE, related_name="manifest_blobs")
+    manifest = models.ForeignKey(Manifest, on_delete=models.CASCADE, related_name="manifest_blobs", db_index=False)
     blob = models.ForeignKey(Blob, on_delete=models.PROTECT, related_name="manifest_blobs")
 
     class Meta:
@@ -96,7 +115,7 @@ class ManifestBlob(models.Model):
 class ManifestChild(models.Model):
     """An index names a manifest of the same repository."""
 
-    parent = models.ForeignKey(Manifest, on_delete=models.CASCADE, related_name="children")
+    parent = models.ForeignKey(Manifest, on_delete=models.CASCADE, related_name="children", db_index=False)
     child = models.ForeignKey(Manifest, on_delete=models.PROTECT, related_name="parents")
 
     class Meta:
@@ -112,7 +131,7 @@ class ManifestChild(models.Model):
 class Tag(models.Model):
     """A name for a manifest. Tags live here alone: the upstream registry never sees one."""
 
-    repository = models.ForeignKey(Repository, on_delete=models.CASCADE, related_name="tags")
+    repository = models.ForeignKey(Repository, on_delete=models.CASCADE, related_name="tags", db_index=False)
     name = models.CharField(max_length=128, db_collation="C")
     manifest = models.ForeignKey(Manifest, on_delete=models.CASCADE, related_name="tags")
     pushed_at = models.DateTimeField(default=timezone.now)

@@ -74,7 +74,7 @@ DATABASES = {
     )
 }
 DATABASES["default"].setdefault("OPTIONS", {})
-DATABASES["default"]["OPTIONS"].update(  # type: ignore[call-overload,union-attr]
+DATABASES["default"]["OPTIONS"].update(
     {
         "server_side_binding": True,
         "prepare_threshold": 1,

@@ -1,5 +1,7 @@
-"""Every URL, by the edge that answers it."""
+"""Every URL, by the edge that answers it. The registry's come first: they are the ones that are asked most."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, include, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("proxy.urls")),
+]

@@ -7,6 +7,7 @@ from oci.reference import project_of
 from rbac.accounts import Account
 from rbac.actors import Actor
 from rbac.matrix import PUBLIC
+from rbac.policy import roles_with
 from rbac.prepared import fetch
 
 # `artifacts_repository` belongs to artifacts, which stands above this package and can't be imported here; the
@@ -58,3 +59,22 @@ def _grant(
 ) -> Grant:
     held = frozenset(roles or ()) | ({PUBLIC} if public else frozenset())
     return Grant(name, project, repository, bool(public), held)
+
+
+_VISIBLE = """
+SELECT a.is_admin, ARRAY(
+    SELECT p.id FROM projects_project p WHERE p.public
+    UNION
+    SELECT m.project_id FROM projects_member m
+    WHERE m.role_id = ANY(%s::bigint[])
+      AND (m.user_id = a.id OR m.group_id IN (SELECT g.group_id FROM rbac_groupuser g WHERE g.user_id = a.id))
+)
+FROM (SELECT) one
+LEFT JOIN rbac_user a ON a.username = %s AND a.is_active
+"""
+
+
+def visible_projects(username: str | None) -> list[int] | None:
+    """Ids of the projects whose repositories `username` may list (None: anonymous); None means every project."""
+    is_admin, projects = fetch(_VISIBLE, (list(roles_with("repository:list")), username))[0]
+    return None if is_admin else projects

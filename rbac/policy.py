@@ -60,6 +60,11 @@ def can(actor: Actor, permission: str, scope: Scope) -> bool:
     return any((role, permission) in granted for role in roles)
 
 
+def roles_with(permission: str) -> frozenset[int]:
+    """Ids of the roles that grant `permission`: for a list that the database filters by them."""
+    return frozenset(role for role, granted in _matrix.granted() if granted == permission)
+
+
 def forget() -> None:
     """Read the matrix anew at the next question: for whoever has just changed a role."""
     _matrix.forget()

@@ -1,0 +1,128 @@
+"""Which blobs a repository holds, and the ways one comes into it or leaves it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db import transaction
+
+from artifacts.models import Blob, BlobCommit, BlobLink, ManifestBlob
+from artifacts.upstream import registry
+from db.locks import advisory_lock
+from oci.client import BlobInfo
+from oci.digest import Digest
+from oci.errors import BlobUnknown, Unsupported
+from rbac.prepared import fetch
+
+_FIND = """
+SELECT b.canonical, b.size
+FROM artifacts_blob b
+JOIN artifacts_bloblink l ON l.blob_id = b.id
+JOIN artifacts_repository r ON r.id = l.repository_id
+WHERE b.digest = %s AND r.name = %s
+"""
+
+
+def find(repository: str, digest: Digest) -> BlobInfo | None:
+    """The blob, if the repository holds it; `BlobInfo.digest` is the SHA-256 it is stored under.
+
+    A blob that no manifest names yet has no link row: then the upstream registry's word counts.
+    """
+    for canonical, size in fetch(_FIND, (str(digest), repository)):
+        return BlobInfo(Digest.parse(canonical), size)
+    return registry().head_blob(repository, _stored_as(digest))
+
+
+def _stored_as(digest: Digest) -> Digest:
+    """The digest the upstream registry files the content under: SHA-256, whatever it was pushed by."""
+    if digest.algorithm == "sha256":
+        return digest
+    canonical = Blob.objects.filter(digest=str(digest)).values_list("canonical", flat=True).first()
+    return Digest.parse(canonical) if canonical else digest
+
+
+def remember_alias(digest: Digest, info: BlobInfo) -> None:
+    """Note that content known by `digest` is stored under another one, `info.digest`."""
+    if digest != info.digest:
+        Blob.objects.bulk_create(
+            [Blob(digest=str(digest), canonical=str(info.digest), size=info.size)], ignore_conflicts=True
+        )
+
+
+def locate(repository: str, digests: Iterable[Digest]) -> dict[Digest, BlobInfo]:
+    """Those of `digests` that the repository holds: one statement, then upstream for what has no row yet."""
+    wanted = list(digests)
+    rows = BlobLink.objects.filter(
+        repository__name=repository, blob__digest__in=[str(digest) for digest in wanted]
+    ).values_list("blob__digest", "blob__canonical", "blob__size")
+    found = {Digest.parse(digest): BlobInfo(Digest.parse(canonical), size) for digest, canonical, size in rows}
+    for digest in wanted:
+        if digest not in found and (info := registry().head_blob(repository, _stored_as(digest))) is not None:
+            found[digest] = info
+    return found
+
+
+def note_commit(repository: str, digest: Digest) -> None:
+    """Remember that an upload's commit was let through, so that a mount finds the blob before a manifest names it."""
+    BlobCommit.objects.bulk_create(
+        [BlobCommit(repository=repository, digest=str(digest))],
+        update_conflicts=True,
+        unique_fields=["digest", "repository"],
+        update_fields=["committed_at"],
+    )
+
+
+def forget_commits(before: datetime) -> int:
+    """Drop notes of commits older than `before`: a manifest has named the blob since, or none ever will."""
+    return BlobCommit.objects.filter(committed_at__lt=before).delete()[0]
+
+
+_SOURCES = """
+SELECT r.name
+FROM artifacts_bloblink l
+JOIN artifacts_blob b ON b.id = l.blob_id
+JOIN artifacts_repository r ON r.id = l.repository_id
+WHERE b.digest = %s
+UNION
+SELECT repository FROM artifacts_blobcommit WHERE digest = %s
+LIMIT %s
+"""
+SOURCES_LIMIT = 1000  # repositories looked at for a mount that names no source
+
+
+def sources(digest: Digest) -> list[str]:
+    """Repositories that hold a blob, or may: whoever mounts from one asks upstream anyway."""
+    return [name for (name,) in fetch(_SOURCES, (str(digest), str(digest), SOURCES_LIMIT))]
+
+
+def mount(repository: str, digest: Digest, source: str) -> bool:
+    """Link the source repository's blob into `repository`; False where the source doesn't hold it.
+
+    The caller has made sure that the actor may pull the source.
+    """
+    info = find(source, digest)
+    if info is None or not registry().mount_blob(repository, info.digest, source):
+        return False
+    remember_alias(digest, info)
+    note_commit(repository, digest)
+    return True
+
+
+def delete(repository: str, digest: Digest) -> None:
+    """Take a blob out of a repository; the data stays in the store until nothing holds it.
+
+    Raises BlobUnknown where it isn't there and Unsupported while a manifest of the repository names it.
+    """
+    with advisory_lock(repository):
+        info = find(repository, digest)
+        if info is None:
+            raise BlobUnknown(detail={"digest": str(digest)})
+        with transaction.atomic():
+            named = ManifestBlob.objects.filter(manifest__repository__name=repository, blob__canonical=str(info.digest))
+            if manifest := named.values_list("manifest__digest", flat=True).first():
+                raise Unsupported(f"blob {digest} can't be deleted: manifest {manifest} needs it")
+            BlobLink.objects.filter(repository__name=repository, blob__canonical=str(info.digest)).delete()
+            BlobCommit.objects.filter(repository=repository, digest__in=[str(digest), str(info.digest)]).delete()
+        for name in {digest, info.digest}:
+            registry().delete_blob(repository, name)

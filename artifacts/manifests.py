@@ -1,0 +1,135 @@
+"""Manifests and tags: read and deleted. Pushing one is `artifacts.push`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db import transaction
+
+import audit
+from artifacts.models import Manifest, ManifestChild, Tag
+from artifacts.upstream import registry
+from db.locks import advisory_lock
+from oci import manifest as oci_manifest
+from oci.digest import Digest
+from oci.errors import Denied, ManifestUnknown
+from oci.reference import project_of
+from rbac.actors import Actor
+from rbac.prepared import fetch
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A manifest as it was pushed, found by a reference; `tag_id` is None when that was a digest."""
+
+    id: int
+    repository_id: int
+    tag_id: int | None
+    digest: str
+    media_type: str
+    payload: bytes
+
+
+_BY_TAG = """
+SELECT m.id, r.id, t.id, m.digest, m.media_type, m.payload
+FROM artifacts_repository r
+JOIN artifacts_tag t ON t.repository_id = r.id
+JOIN artifacts_manifest m ON m.id = t.manifest_id
+WHERE r.name = %s AND t.name = %s
+"""
+_BY_DIGEST = """
+SELECT m.id, r.id, NULL::bigint, m.digest, m.media_type, m.payload
+FROM artifacts_repository r
+JOIN artifacts_manifest m ON m.repository_id = r.id
+WHERE r.name = %s AND m.digest = %s
+"""
+
+
+def find(repository: str, reference: Digest | str) -> Stored:
+    """The manifest behind a tag or a digest; ManifestUnknown where there is none. One round trip."""
+    rows = fetch(_BY_DIGEST if isinstance(reference, Digest) else _BY_TAG, (repository, str(reference)))
+    if not rows:
+        raise ManifestUnknown(detail={"name": repository, "reference": str(reference)})
+    return Stored(*rows[0])
+
+
+def platform_child(repository: str, stored: Stored, accepts: Iterable[str]) -> Stored | None:
+    """The linux/amd64 image of an index, for a client that accepts images but no index (Docker before 1.10 lists)."""
+    parsed = oci_manifest.parse(bytes(stored.payload), stored.media_type)
+    wanted = set(accepts)
+    for child in parsed.children:
+        platform = child.platform or {}
+        if child.media_type in wanted and (platform.get("os"), platform.get("architecture")) == ("linux", "amd64"):
+            return find(repository, child.digest)
+    return None
+
+
+def delete_tag(repository: str, name: str, *, actor: Actor, context: audit.Context) -> None:
+    """Take one tag away; the manifest stays. ManifestUnknown where there is no such tag."""
+    with transaction.atomic():
+        tag = Tag.objects.select_related("manifest").filter(repository__name=repository, name=name).first()
+        if tag is None or not tag.delete()[0]:
+            raise ManifestUnknown(detail={"name": repository, "reference": name})
+        audit.record(
+            actor=actor.name,
+            operation="delete",
+            resource_type="tag",
+            resource=f"{repository}:{name}",
+            project=project_of(repository),
+            context=context,
+            detail={"digest": tag.manifest.digest},
+        )
+
+
+def delete(repository: str, digest: Digest, *, actor: Actor, context: audit.Context) -> None:
+    """Delete a manifest with its tags and everything that refers to it as its subject.
+
+    ManifestUnknown where it isn't there; Denied while an index names it.
+    """
+    with advisory_lock(repository):
+        with transaction.atomic():
+            row = Manifest.objects.select_for_update().filter(repository__name=repository, digest=str(digest)).first()
+            if row is None:
+                raise ManifestUnknown(detail={"name": repository, "reference": str(digest)})
+            gone = _with_referrers(row)
+            _delete_rows(repository, gone, actor=actor, context=context)
+        for manifest in gone:
+            _delete_upstream(repository, manifest)
+
+
+def _with_referrers(manifest: Manifest) -> list[Manifest]:
+    """The manifest and all that hangs on it by `subject`, directly or through another referrer, referrers last."""
+    found = {manifest.digest: manifest}
+    wave = [manifest.digest]
+    while wave:
+        referrers = Manifest.objects.filter(repository_id=manifest.repository_id, subject__in=wave)
+        fresh = {row.digest: row for row in referrers if row.digest not in found}
+        found.update(fresh)
+        wave = list(fresh)
+    return list(found.values())
+
+
+def _delete_rows(repository: str, gone: list[Manifest], *, actor: Actor, context: audit.Context) -> None:
+    ids = [manifest.pk for manifest in gone]
+    parent = ManifestChild.objects.filter(child_id__in=ids).exclude(parent_id__in=ids).select_related("parent").first()
+    if parent is not None:
+        raise Denied(f"the manifest can't be deleted: index {parent.parent.digest} names it")
+    ManifestChild.objects.filter(parent_id__in=ids).delete()
+    Manifest.objects.filter(pk__in=ids).delete()
+    for manifest in gone:
+        audit.record(
+            actor=actor.name,
+            operation="delete",
+            resource_type="artifact",
+            resource=f"{repository}@{manifest.digest}",
+            project=project_of(repository),
+            context=context,
+        )
+
+
+def _delete_upstream(repository: str, manifest: Manifest) -> None:
+    """Take the upstream copy away, be it a manifest or, where Distribution refused it as one, a blob."""
+    digest = Digest.of(bytes(manifest.payload))
+    if not registry().delete_manifest(repository, digest):
+        registry().delete_blob(repository, digest)

@@ -1,0 +1,206 @@
+"""A manifest comes in: checked, stored upstream, then made visible in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+import audit
+from artifacts import blobs
+from artifacts.models import Blob, BlobLink, Manifest, ManifestBlob, ManifestChild, Repository, Tag
+from artifacts.upstream import registry
+from db.locks import advisory_lock
+from oci import manifest as oci_manifest
+from oci.client import BlobInfo
+from oci.digest import Digest
+from oci.errors import (
+    BlobUnknown,
+    DigestInvalid,
+    ManifestBlobUnknown,
+    ManifestInvalid,
+    ManifestTooLarge,
+    ManifestUnknown,
+    NameUnknown,
+)
+from oci.reference import project_of
+from projects.models import Project
+from rbac.actors import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What a push of a manifest came to."""
+
+    digest: Digest
+    subject: Digest | None
+    tags: tuple[str, ...]
+
+
+def push(
+    repository: str,
+    reference: Digest | str,
+    payload: bytes,
+    content_type: str,
+    *,
+    tags: Sequence[str] = (),
+    actor: Actor,
+    context: audit.Context,
+) -> Pushed:
+    """Store a manifest under its digest and move `tags` (and `reference`, when it is a tag) to it.
+
+    Everything it names must be in the repository already, but for foreign layers and its subject. The bytes go
+    upstream by digest first, then the rows, the tags and the audit record are written in one transaction: nobody
+    sees half a push. Raises ManifestInvalid, ManifestTooLarge, ManifestBlobUnknown, DigestInvalid, NameUnknown.
+    """
+    if len(payload) > settings.MANIFEST_LIMIT:
+        raise ManifestTooLarge(f"manifest is {len(payload)} bytes, more than {settings.MANIFEST_LIMIT}")
+    digest = _digest_of(payload, reference)
+    parsed = oci_manifest.parse(payload, content_type)
+    project = _project(repository)
+    names = tuple(dict.fromkeys([*([reference] if isinstance(reference, str) else []), *tags]))
+    # Shared with other pushes; keeps out a deletion of what this manifest names until its rows say so.
+    with advisory_lock(repository, shared=True):
+        contents = _locate(repository, parsed)
+        if not Manifest.objects.filter(repository__name=repository, digest=str(digest)).exists():
+            _store_upstream(repository, parsed.media_type, payload)
+        with transaction.atomic():
+            row = _write_manifest(_repository_row(project, repository), digest, parsed, payload, contents)
+            _move_tags(row, names)
+            _record(row, names, actor, context)
+    return Pushed(digest, parsed.subject.digest if parsed.subject else None, names)
+
+
+def _record(row: Manifest, tags: Sequence[str], actor: Actor, context: audit.Context) -> None:
+    """One audit record for each tag that was moved, or one for the digest."""
+    repository = row.repository.name
+    for resource in [f"{repository}:{tag}" for tag in tags] or [f"{repository}@{row.digest}"]:
+        audit.record(
+            actor=actor.name,
+            operation="create",
+            resource_type="artifact",
+            resource=resource,
+            project=project_of(repository),
+            context=context,
+            detail={"digest": row.digest, "media_type": row.media_type},
+        )
+
+
+def _digest_of(payload: bytes, reference: Digest | str) -> Digest:
+    if isinstance(reference, str):
+        return Digest.of(payload)
+    digest = Digest.of(payload, reference.algorithm)
+    if digest != reference:
+        raise DigestInvalid(f"the manifest's digest is {digest}, not {reference}")
+    return digest
+
+
+def _project(repository: str) -> Project:
+    project = Project.objects.filter(name=project_of(repository)).first()
+    if project is None:
+        raise NameUnknown(f"there is no project {project_of(repository)}", detail={"name": repository})
+    return project
+
+
+@dataclass(frozen=True, slots=True)
+class _Contents:
+    """What a manifest names and the repository holds: blobs as stored, rows of child manifests by digest."""
+
+    blobs: dict[Digest, BlobInfo]
+    children: dict[str, int]
+
+
+def _locate(repository: str, parsed: oci_manifest.Manifest) -> _Contents:
+    """Everything the manifest names, found in the repository; ManifestBlobUnknown lists what isn't there."""
+    # BuildKit's cache export lists blobs in an index.
+    wanted = {descriptor.digest for descriptor in parsed.blobs}
+    wanted |= {child.digest for child in parsed.children if not child.is_manifest}
+    children = {str(child.digest) for child in parsed.children if child.is_manifest}
+    located = blobs.locate(repository, wanted)
+    rows = Manifest.objects.filter(repository__name=repository, digest__in=children).values_list("digest", "id")
+    found = dict(rows) if children else {}
+    missing = sorted(str(digest) for digest in wanted - located.keys()) + sorted(children - found.keys())
+    if missing:
+        raise ManifestBlobUnknown(f"{missing[0]} is not in repository {repository}", detail={"digests": missing[:100]})
+    return _Contents(located, found)
+
+
+def _store_upstream(repository: str, media_type: str, payload: bytes) -> None:
+    """Leave the bytes with the upstream registry, so that the store alone can rebuild the database.
+
+    Distribution refuses some manifests that the specification allows (one that names content by sha512, one of a
+    type it doesn't know); their bytes are kept as a blob of the repository instead.
+    """
+    digest = Digest.of(payload)
+    try:
+        registry().put_manifest(repository, digest, media_type, payload)
+    except (ManifestInvalid, ManifestBlobUnknown, ManifestUnknown, BlobUnknown, DigestInvalid):
+        location = registry().start_upload(repository)
+        registry().commit_upload(location, digest, payload, len(payload))
+
+
+def _write_manifest(
+    repository: Repository, digest: Digest, parsed: oci_manifest.Manifest, payload: bytes, contents: _Contents
+) -> Manifest:
+    """The manifest's row with its links to blobs and children; what is there already stays as it is."""
+    blob_ids = _link_blobs(repository, contents.blobs)
+    row, created = Manifest.objects.get_or_create(
+        repository=repository,
+        digest=str(digest),
+        defaults={
+            "media_type": parsed.media_type,
+            "artifact_type": parsed.artifact_type,
+            "payload": payload,
+            "size": len(payload) + sum(info.size for info in contents.blobs.values()),
+            "subject": str(parsed.subject.digest) if parsed.subject else "",
+            "annotations": dict(parsed.annotations),
+        },
+    )
+    if created:
+        ManifestBlob.objects.bulk_create([ManifestBlob(manifest=row, blob_id=blob_id) for blob_id in blob_ids])
+        children = contents.children.values()
+        ManifestChild.objects.bulk_create([ManifestChild(parent=row, child_id=child_id) for child_id in children])
+    return row
+
+
+def _repository_row(project: Project, name: str) -> Repository:
+    row, created = Repository.objects.get_or_create(name=name, defaults={"project": project})
+    if not created:
+        Repository.objects.filter(pk=row.pk).update(updated_at=timezone.now())
+    return row
+
+
+def _link_blobs(repository: Repository, located: dict[Digest, BlobInfo]) -> list[int]:
+    """Rows for the blobs and their links to the repository, in the order of digests so that pushes can't deadlock."""
+    if not located:
+        return []
+    names = sorted(str(digest) for digest in located)
+    known = dict(Blob.objects.filter(digest__in=names).values_list("digest", "id"))
+    if len(known) < len(names):
+        Blob.objects.bulk_create(
+            [
+                Blob(digest=str(digest), canonical=str(info.digest), size=info.size)
+                for digest, info in sorted(located.items())
+                if str(digest) not in known
+            ],
+            ignore_conflicts=True,
+        )
+        known = dict(Blob.objects.filter(digest__in=names).values_list("digest", "id"))
+    ids = [known[name] for name in names]
+    BlobLink.objects.bulk_create(
+        [BlobLink(repository=repository, blob_id=blob_id) for blob_id in ids], ignore_conflicts=True
+    )
+    return ids
+
+
+def _move_tags(manifest: Manifest, names: Iterable[str]) -> None:
+    now = timezone.now()
+    Tag.objects.bulk_create(
+        [Tag(repository=manifest.repository, name=name, manifest=manifest, pushed_at=now) for name in sorted(names)],
+        update_conflicts=True,
+        unique_fields=["repository", "name"],
+        update_fields=["manifest", "pushed_at"],
+    )

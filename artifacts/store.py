@@ -1,0 +1,197 @@
+"""The blob store behind the upstream registry: where Distribution keeps what, and the ways past it.
+
+The layout is Distribution's own (registry/storage/paths.go, "docker/registry/v2"); the store is configured by the same
+REGISTRY_STORAGE_* variables that Distribution reads, and reached through django-storages.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.files.storage import FileSystemStorage, Storage
+
+from oci.digest import Digest
+from oci.errors import DigestInvalid
+
+ROOT = "docker/registry/v2"
+PRESIGNED_LIFETIME = 1200  # seconds, as Distribution's own redirects
+_HEX = re.compile(r"[0-9a-f]{64}|[0-9a-f]{128}")
+
+
+def _environment(driver: str) -> dict[str, str]:
+    """Distribution's parameters of one driver, by their lower-case names: REGISTRY_STORAGE_S3_BUCKET gives `bucket`."""
+    prefix = f"{driver}_"
+    return {
+        name.removeprefix(prefix).lower(): value
+        for name, value in settings.REGISTRY_STORAGE.items()
+        if name.startswith(prefix)
+    }
+
+
+def driver() -> str:
+    """Which of Distribution's storage drivers holds the blobs: `filesystem`, `s3`, `gcs` or `azure`."""
+    for name in ("S3", "GCS", "AZURE"):
+        if _environment(name):
+            return name.lower()
+    return "filesystem"
+
+
+@cache
+def storage() -> Storage:
+    """The blob store, rooted where Distribution's paths begin."""
+    options = _environment(driver().upper())
+    return {"filesystem": _filesystem, "s3": _s3, "gcs": _gcs, "azure": _azure}[driver()](options)
+
+
+def _required(options: dict[str, str], name: str) -> str:
+    try:
+        return options[name]
+    except KeyError:
+        variable = f"REGISTRY_STORAGE_{driver().upper()}_{name.upper()}"
+        raise ImproperlyConfigured(f"{variable} is not set, so the blob store can't be reached") from None
+
+
+def _filesystem(options: dict[str, str]) -> Storage:
+    return FileSystemStorage(location=_required(options, "rootdirectory"))
+
+
+def _s3(options: dict[str, str]) -> Storage:
+    from storages.backends.s3 import S3Storage  # noqa: PLC0415  boto3 costs 40 MiB where it isn't used
+
+    backend: Storage = S3Storage(
+        bucket_name=_required(options, "bucket"),
+        access_key=options.get("accesskey"),
+        secret_key=options.get("secretkey"),
+        region_name=options.get("region"),
+        endpoint_url=_endpoint(options),
+        location=options.get("rootdirectory", "").strip("/"),
+        addressing_style="path" if options.get("regionendpoint") else None,
+        signature_version="s3v4",
+        querystring_auth=True,
+        querystring_expire=PRESIGNED_LIFETIME,
+    )
+    return backend
+
+
+def _endpoint(options: dict[str, str]) -> str | None:
+    """Distribution takes a bare host as `regionendpoint` and the scheme from `secure`; boto3 wants one URL."""
+    endpoint = options.get("regionendpoint")
+    if endpoint and "://" not in endpoint:
+        scheme = "http" if options.get("secure", "true").lower() == "false" else "https"
+        return f"{scheme}://{endpoint}"
+    return endpoint
+
+
+def _gcs(options: dict[str, str]) -> Storage:
+    from google.oauth2 import service_account  # noqa: PLC0415
+    from storages.backends.gcloud import GoogleCloudStorage  # noqa: PLC0415
+
+    keyfile = options.get("keyfile")
+    backend: Storage = GoogleCloudStorage(
+        bucket_name=_required(options, "bucket"),
+        location=options.get("rootdirectory", "").strip("/"),
+        credentials=service_account.Credentials.from_service_account_file(keyfile) if keyfile else None,  # type: ignore[no-untyped-call]
+        querystring_auth=True,
+        expiration=PRESIGNED_LIFETIME,
+    )
+    return backend
+
+
+def _azure(options: dict[str, str]) -> Storage:
+    from storages.backends.azure_storage import AzureStorage  # noqa: PLC0415
+
+    backend: Storage = AzureStorage(
+        account_name=_required(options, "accountname"),
+        account_key=_required(options, "accountkey"),
+        azure_container=_required(options, "container"),
+        location=options.get("rootdirectory", "").strip("/"),
+        expiration_secs=PRESIGNED_LIFETIME,
+    )
+    return backend
+
+
+def blob_path(digest: Digest) -> str:
+    return f"{ROOT}/blobs/{digest.algorithm}/{digest.hex[:2]}/{digest.hex}/data"
+
+
+def repository_path(repository: str) -> str:
+    return f"{ROOT}/repositories/{repository}"
+
+
+def link_path(repository: str, digest: Digest) -> str:
+    return f"{repository_path(repository)}/_layers/{digest.algorithm}/{digest.hex}/link"
+
+
+def presigned_url(digest: Digest) -> str:
+    """A URL that serves the blob's bytes from the object store for PRESIGNED_LIFETIME seconds."""
+    return storage().url(blob_path(digest))
+
+
+def blob_size(digest: Digest) -> int | None:
+    """Bytes of a blob in the store, None where it isn't."""
+    path = blob_path(digest)
+    try:
+        return storage().size(path) if storage().exists(path) else None
+    except FileNotFoundError:
+        return None
+
+
+def read_link(path: str) -> Digest | None:
+    """The digest a link file names; None where it is missing, or empty after a disk ran full."""
+    try:
+        with storage().open(path) as file:
+            return Digest.parse(file.read(200).decode("ascii", "replace").strip())
+    except (FileNotFoundError, DigestInvalid):
+        return None
+
+
+def repositories() -> Iterator[str]:
+    """Names of every repository in the store, in the store's order, found by walking its folders."""
+    yield from _walk("")
+
+
+def _walk(parent: str) -> Iterator[str]:
+    folders, _ = _listdir(repository_path(parent) if parent else f"{ROOT}/repositories")
+    if parent and any(folder in {"_manifests", "_layers"} for folder in folders):
+        yield parent
+    for folder in sorted(folders):
+        if not folder.startswith("_"):
+            yield from _walk(f"{parent}/{folder}" if parent else folder)
+
+
+def _listdir(path: str) -> tuple[list[str], list[str]]:
+    try:
+        return storage().listdir(path)
+    except FileNotFoundError:
+        return [], []
+
+
+def _digests(folder: str) -> Iterator[Digest]:
+    """The digests under `folder`, which Distribution lays out as `<algorithm>/<hex>/link`."""
+    for algorithm in ("sha256", "sha512"):
+        for name in sorted(_listdir(f"{folder}/{algorithm}")[0]):
+            if _HEX.fullmatch(name) and read_link(f"{folder}/{algorithm}/{name}/link") is not None:
+                yield Digest.parse(f"{algorithm}:{name}")
+
+
+def manifests_of(repository: str) -> Iterator[Digest]:
+    """Digests of the manifests the store has in a repository."""
+    return _digests(f"{repository_path(repository)}/_manifests/revisions")
+
+
+def blobs_of(repository: str) -> Iterator[Digest]:
+    """Digests of the blobs the store has linked into a repository."""
+    return _digests(f"{repository_path(repository)}/_layers")
+
+
+def tags_of(repository: str) -> Iterator[tuple[str, Digest]]:
+    """Tags the store itself knows, as an older registry left them: (name, digest)."""
+    folder = f"{repository_path(repository)}/_manifests/tags"
+    for name in sorted(_listdir(folder)[0]):
+        digest = read_link(f"{folder}/{name}/current/link")
+        if digest is not None:
+            yield name, digest

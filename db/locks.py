@@ -1,0 +1,23 @@
+"""Advisory locks held across network calls, where no transaction may be."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import connection
+
+
+@contextmanager
+def advisory_lock(name: str, *, shared: bool = False) -> Iterator[None]:
+    """Hold PostgreSQL's advisory lock of `name` for the session; others wait up to their `lock_timeout`.
+
+    Shared holders go on together and keep an exclusive one out. A connection that dies gives its locks back.
+    """
+    kind = "_shared" if shared else ""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT pg_advisory_lock{kind}(hashtextextended(%s, 0))", [name])
+    try:
+        yield
+    finally:
+        if connection.connection is not None and not connection.connection.closed:
+            with connection.cursor() as cursor:
+                cursor.execute(f"SELECT pg_advisory_unlock{kind}(hashtextextended(%s, 0))", [name])

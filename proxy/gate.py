@@ -1,0 +1,39 @@
+"""The gates nginx asks before it moves a blob's bytes itself. Only yes or no: a refusal is put into words by the view
+of the request's own URL, to which nginx then sends the request."""
+
+from __future__ import annotations
+
+import time
+
+from django.http import HttpRequest, HttpResponse
+
+from artifacts import blobs
+from oci.reference import parse_repository
+from proxy.edge import authorize, endpoint
+from proxy.uploads import check_chunk, parse_upload
+
+REMEMBERED = 60  # seconds that nginx may go by an answer; never longer than the token lives
+
+
+@endpoint("GET")
+def pull(request: HttpRequest) -> HttpResponse:
+    """May the bearer pull from X-Repository? The answer depends on nothing but the token, so nginx may keep it."""
+    claims = authorize(request, parse_repository(request.META.get("HTTP_X_REPOSITORY", "")), "pull")
+    response = HttpResponse(status=204)
+    response["X-Accel-Expires"] = str(max(0, min(REMEMBERED, int(claims.expires_at - time.time()))))
+    return response
+
+
+@endpoint("GET")
+def push(request: HttpRequest) -> HttpResponse:
+    """May this PATCH or PUT of an upload's bytes go upstream? Notes the digest of a commit that may."""
+    repository = parse_repository(request.META.get("HTTP_X_REPOSITORY", ""))
+    authorize(request, repository, "pull", "push")
+    method = request.META.get("HTTP_X_ORIGINAL_METHOD", "")
+    if method in {"PATCH", "PUT"}:
+        query = request.META.get("HTTP_X_ORIGINAL_URI", "").partition("?")[2]
+        location = f"/v2/{repository}/blobs/uploads/{parse_upload(request.META.get('HTTP_X_UPLOAD', ''))}?{query}"
+        digest = check_chunk(method, request.META.get("HTTP_CONTENT_RANGE"), location)
+        if digest is not None:
+            blobs.note_commit(repository, digest)
+    return HttpResponse(status=204)

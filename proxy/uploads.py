@@ -1,0 +1,162 @@
+"""Uploads: /v2/<name>/blobs/uploads/.
+
+The bytes go from nginx to the upstream registry; what is decided here is who may send them, and mounts.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import BinaryIO, cast
+
+from django.http import HttpRequest, HttpResponse, QueryDict
+
+from artifacts import blobs
+from artifacts.upstream import registry
+from oci.client import BlobInfo
+from oci.digest import Digest
+from oci.errors import BlobUploadInvalid, BlobUploadUnknown, DigestInvalid, NameUnknown, RangeInvalid, Unavailable
+from oci.reference import parse_repository, project_of
+from projects.access import grants
+from projects.models import Project
+from proxy.edge import authorize, endpoint
+from rbac.policy import can
+from tokens.claims import Claims
+
+_UPLOAD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.=-]{0,127}", re.ASCII)
+_CONTENT_RANGE = re.compile(r"(?:bytes )?(\d{1,18})-(\d{1,18})(?:/(?:\d{1,18}|\*))?", re.ASCII)
+
+
+@endpoint("POST")
+def uploads(request: HttpRequest, name: str) -> HttpResponse:
+    """Begin an upload, mount a blob from another repository, or take a whole blob at once."""
+    repository = parse_repository(name)
+    mount = request.GET.get("mount")
+    source = parse_repository(request.GET["from"]) if mount and request.GET.get("from") else None
+    claims = authorize(request, repository, "pull", "push", also=f"repository:{source}:pull" if source else None)
+    if not Project.objects.filter(name=project_of(repository)).exists():
+        raise NameUnknown(detail={"name": repository})
+    if mount and _mount(repository, Digest.parse(mount), source, claims):
+        return _created(repository, Digest.parse(mount))
+    location = registry().start_upload(repository)
+    if digest := request.GET.get("digest"):
+        return _commit(request, repository, location, Digest.parse(digest))
+    response = HttpResponse(status=202)
+    response["Location"] = location
+    response["Range"] = "0-0"
+    response["Docker-Upload-UUID"] = _upload_of(location)
+    return response
+
+
+def parse_upload(text: str) -> str:
+    """The name of an upload as the upstream registry makes them (a UUID); BlobUploadUnknown for anything else."""
+    if not _UPLOAD.fullmatch(text):
+        raise BlobUploadUnknown
+    return text
+
+
+def _upload_of(location: str) -> str:
+    return location.partition("?")[0].rpartition("/")[2]
+
+
+def _created(repository: str, digest: Digest) -> HttpResponse:
+    response = HttpResponse(status=201)
+    response["Location"] = f"/v2/{repository}/blobs/{digest}"
+    response["Docker-Content-Digest"] = str(digest)
+    return response
+
+
+def _mount(repository: str, digest: Digest, source: str | None, claims: Claims) -> bool:
+    """Mount from `source`, or from anywhere the caller may pull; False where no such place holds the blob."""
+    candidates = [source] if source else [name for name in blobs.sources(digest) if name != repository]
+    return any(blobs.mount(repository, digest, candidate) for candidate in _pullable(candidates, claims) if candidate)
+
+
+def _pullable(repositories: list[str], claims: Claims) -> list[str]:
+    """Those of `repositories` that the token's owner may pull: by the token itself, else by what its role holds now."""
+    allowed = [name for name in repositories if claims.allows("repository", name, "pull")]
+    if allowed or not repositories:
+        return allowed
+    account, found = grants(claims.subject or None, repositories)
+    actor = account.actor if account else claims.actor
+    return [grant.repository for grant in found if can(actor, "repository:pull", grant)]
+
+
+def _commit(request: HttpRequest, repository: str, location: str, digest: Digest) -> HttpResponse:
+    """Pass a whole blob on to the upstream registry: what nginx can't judge by itself (see deploy/nginx)."""
+    length = int(request.META.get("CONTENT_LENGTH") or 0)
+    body = cast("BinaryIO", request) if length else None  # Django's request is read like a file
+    canonical = registry().commit_upload(location, digest, body, length)
+    blobs.remember_alias(digest, BlobInfo(canonical, _size(repository, canonical, digest)))
+    blobs.note_commit(repository, digest)
+    return _created(repository, digest)
+
+
+def _size(repository: str, canonical: Digest, digest: Digest) -> int:
+    """Bytes of a blob just committed; asked only where an alias has to remember them."""
+    if canonical == digest:
+        return 0
+    info = registry().head_blob(repository, canonical)
+    if info is None:
+        raise BlobUploadInvalid(f"the upstream registry lost {canonical}")
+    return info.size
+
+
+@endpoint("GET", "HEAD", "DELETE", "PATCH", "PUT")
+def upload(request: HttpRequest, name: str, upload: str) -> HttpResponse:
+    """One upload's status and end. PATCH and PUT come here only when nginx may not pass them upstream itself."""
+    repository = parse_repository(name)
+    authorize(request, repository, "pull", "push")
+    location = f"/v2/{repository}/blobs/uploads/{parse_upload(upload)}?{request.META.get('QUERY_STRING', '')}"
+    if request.method == "DELETE":
+        return _cancel(location)
+    if request.method in {"PATCH", "PUT"}:
+        digest = check_chunk(request.method, request.META.get("HTTP_CONTENT_RANGE"), location)
+        if digest is not None and digest.algorithm != "sha256":
+            return _commit(request, repository, location, digest)
+        raise Unavailable  # the gate refused what is allowed now: it was away, or has just been told otherwise
+    return _status(location)
+
+
+def _status(location: str) -> HttpResponse:
+    status = registry().upload_status(location)
+    if status is None:
+        raise BlobUploadUnknown
+    response = HttpResponse(status=204)
+    response["Location"] = status[0]
+    response["Range"] = f"0-{max(status[1] - 1, 0)}"
+    response["Docker-Upload-UUID"] = _upload_of(location)
+    return response
+
+
+def _cancel(location: str) -> HttpResponse:
+    if not registry().cancel_upload(location):
+        raise BlobUploadUnknown
+    return HttpResponse(status=204)
+
+
+def check_chunk(method: str, content_range: str | None, location: str) -> Digest | None:
+    """What the upstream registry doesn't check of a PATCH or PUT: the chunk's place, the closing digest's form.
+
+    Returns the digest of a PUT. Raises RangeInvalid (416) for a chunk that doesn't begin where the upload ends,
+    DigestInvalid, BlobUploadUnknown.
+    """
+    digest = None
+    if method == "PUT":
+        digest = _closing_digest(location)
+    if content_range is not None:
+        match = _CONTENT_RANGE.fullmatch(content_range.strip())
+        if match is None or int(match[2]) < int(match[1]):
+            raise RangeInvalid(f"malformed Content-Range {content_range[:80]!r}")
+        status = registry().upload_status(location)
+        if status is None:
+            raise BlobUploadUnknown
+        if int(match[1]) != status[1]:
+            raise RangeInvalid(f"the chunk begins at {match[1]}, the upload ends at {status[1]}")
+    return digest
+
+
+def _closing_digest(location: str) -> Digest:
+    text = QueryDict(location.partition("?")[2]).get("digest")
+    if not text:
+        raise DigestInvalid("the closing PUT needs the blob's digest")
+    return Digest.parse(text)
