@@ -129,3 +129,39 @@ def as_json(error: RegistryError) -> bytes:
     if error.detail is not None:
         entry["detail"] = error.detail
     return json.dumps({"errors": [entry]}, default=str).encode("ascii")
+
+
+KINDS: tuple[type[RegistryError], ...] = (
+    BlobUnknown,
+    BlobUploadInvalid,
+    BlobUploadUnknown,
+    DigestInvalid,
+    ManifestBlobUnknown,
+    ManifestInvalid,
+    TagInvalid,
+    ManifestUnknown,
+    NameInvalid,
+    NameUnknown,
+    SizeInvalid,
+    ManifestTooLarge,
+    Unauthorized,
+    Denied,
+    Unsupported,
+    TooManyRequests,
+    RangeInvalid,
+    PaginationNumberInvalid,
+    Unavailable,
+    Unknown,
+)
+"""Every kind of error, for the tables that must know them all."""
+
+
+def from_answer(status: int, code: str, message: str = "", detail: object | None = None) -> RegistryError:
+    """The error that another registry's answer means: its code counts, else its status; its 5xx is Unavailable."""
+    if status >= Unknown.status:
+        return Unavailable(f"the registry behind this one answered {status}")
+    kinds = [kind for kind in KINDS if kind.code == code] or [kind for kind in KINDS if kind.status == status]
+    if status == BlobUploadUnknown.status and BlobUploadInvalid in kinds:
+        return BlobUploadUnknown(message, detail)  # Distribution's word for an upload that is gone
+    exact = [kind for kind in kinds if kind.status == status]
+    return (exact or kinds or [Unknown])[0](message, detail)
