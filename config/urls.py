@@ -3,5 +3,6 @@
 from django.urls import URLPattern, URLResolver, include, path
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("service/", include("tokens.urls")),
     path("", include("proxy.urls")),
 ]

@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from rbac.actors import Actor
+from rbac.matrix import PUBLIC
 from rbac.models import Group, Role, User
+
+
+def _held_by(actor: Actor) -> Q:
+    """The memberships that give `actor` a role, its own and its groups'. A locked user holds none."""
+    return Q(user=actor.user_id, user__is_active=True) | Q(
+        group__group_users__user=actor.user_id, group__group_users__user__is_active=True
+    )
+
+
+class ProjectQuerySet(models.QuerySet["Project"]):
+    def visible_to(self, actor: Actor) -> ProjectQuerySet:
+        """The projects whose existence `actor` may know of: the public ones and its own; an administrator, all."""
+        if actor.is_admin or actor.kind == "system":
+            return self
+        if actor.user_id is None:
+            return self.filter(public=True)
+        own = Member.objects.filter(_held_by(actor)).values("project")
+        return self.filter(Q(public=True) | Q(pk__in=own))
 
 
 class Project(models.Model):
@@ -19,8 +41,17 @@ class Project(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(auto_now=True)
 
+    objects = ProjectQuerySet.as_manager()
+
     def __str__(self) -> str:
         return self.name
+
+    def roles_of(self, actor: Actor) -> Collection[int]:
+        """Ids of the roles that `actor` holds here (see `rbac.policy.Scope`)."""
+        roles = {PUBLIC} if self.public else set()
+        if actor.user_id is not None:
+            roles.update(self.members.filter(_held_by(actor)).values_list("role_id", flat=True))
+        return roles
 
 
 class Member(models.Model):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
@@ -24,7 +25,7 @@ class User(AbstractBaseUser):
     realname = models.CharField(max_length=255, blank=True, default="")
     comment = models.CharField(max_length=255, blank=True, default="")
     is_admin = models.BooleanField(default=False)
-    is_active = models.BooleanField(default=True)  # type: ignore[misc]  # the stubs know it as a class variable
+    is_active = models.BooleanField(default=True)
     session_epoch = models.PositiveIntegerField(
         default=0, help_text="raised by a lock, so that sessions and refresh tokens from before it stay dead"
     )
@@ -34,7 +35,7 @@ class User(AbstractBaseUser):
     objects = UserManager()
 
     USERNAME_FIELD = "username"
-    REQUIRED_FIELDS: list[str] = []
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
 
     def __str__(self) -> str:
         return self.username

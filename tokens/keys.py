@@ -114,17 +114,18 @@ def _load_signer() -> Signer:
     return Signer(row.kid, private_key)
 
 
-def _newest() -> SigningKey | None:
+def newest() -> SigningKey | None:
+    """The row of the key that signs, if one was made."""
     return SigningKey.objects.filter(retired_at=None).order_by("-created_at", "-pk").first()
 
 
 def ensure() -> SigningKey:
     """The row of the key that signs, made if there is none; of many processes that ask at once one makes it."""
-    if row := _newest():
+    if row := newest():
         return row
     with transaction.atomic():
         _lock()
-        return _newest() or _make()
+        return newest() or _make()
 
 
 @transaction.atomic

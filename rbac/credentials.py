@@ -1,0 +1,60 @@
+"""Checks a user name and a password."""
+
+from dataclasses import dataclass
+
+from django.contrib.auth.hashers import check_password, make_password
+
+from rbac import accounts, backoff
+from rbac.accounts import Account
+from rbac.actors import Actor
+from rbac.backoff import BackOff
+from rbac.memory import memory, proof_of
+from rbac.names import is_plausible
+
+__all__ = ["BackOff", "InvalidCredentials", "Verified", "authenticate", "verify"]
+
+_LONGEST_PASSWORD = 1024  # characters; more than any user may set, and hashing has its price
+
+
+class InvalidCredentials(Exception):
+    """Unknown user, wrong password or a locked user. Which of them, nobody is told."""
+
+    def __init__(self) -> None:
+        super().__init__("incorrect username or password")
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """Somebody whose credential is good. `fresh` when the password was hashed for it, not remembered."""
+
+    actor: Actor
+    fresh: bool
+
+
+def authenticate(username: str, password: str, *, address: str) -> Actor:
+    """Who signs in with `username` and `password` from `address`.
+
+    The user's row is read at each call, so a lock or a deletion counts at once. Raises InvalidCredentials, or
+    BackOff when too many tries from there have failed.
+    """
+    account = accounts.read(username) if is_plausible(username) else None
+    return verify(account, username, password, address=address).actor
+
+
+def verify(account: Account | None, username: str, password: str, *, address: str) -> Verified:
+    """`authenticate` for a caller that has read the account (None: there is no such user) just now."""
+    if account is None or not account.is_active or len(password) > _LONGEST_PASSWORD:
+        backoff.check(address, username)
+        make_password(password[:_LONGEST_PASSWORD])  # as slow as for a user who exists
+        backoff.fail(address, username)
+        raise InvalidCredentials
+    proof = proof_of(account.id, account.password, password)
+    if memory.holds(proof):
+        return Verified(account.actor, fresh=False)
+    backoff.check(address, username)
+    if not check_password(password, account.password):
+        backoff.fail(address, username)
+        raise InvalidCredentials
+    backoff.succeed(address, username)
+    memory.remember(proof)
+    return Verified(account.actor, fresh=True)
