@@ -1,0 +1,1 @@
+"""Whole journeys: real clients and our own conformance suite against a running stack."""
