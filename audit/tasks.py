@@ -1,0 +1,29 @@
+"""Celery's entry points: carrying the spool into the table, and keeping its months. Each may run twice."""
+
+from __future__ import annotations
+
+import logging
+
+from celery import shared_task
+from django.conf import settings
+
+from audit import partitions, spool
+
+logger = logging.getLogger(__name__)
+
+
+@shared_task(name="audit.drain", soft_time_limit=120, time_limit=150)
+def drain() -> None:
+    """Carry what is spooled into PostgreSQL. The clock sends this every few seconds."""
+    spool.drain()
+
+
+@shared_task(name="audit.keep_partitions")
+def keep_partitions() -> None:
+    """Make the coming months, and drop those older than AUDIT_RETENTION_MONTHS (0: none)."""
+    for month in partitions.make_ahead():
+        logger.info("Audit: made the partition of %s", f"{month:%Y-%m}")
+    if settings.AUDIT_RETENTION_MONTHS > 0:
+        oldest = partitions.months_later(partitions.this_month(), -settings.AUDIT_RETENTION_MONTHS)
+        for month in partitions.drop_before(oldest):
+            logger.info("Audit: dropped %s", f"{month:%Y-%m}")
