@@ -66,7 +66,7 @@ def push(
     with advisory_lock(repository, shared=True):
         contents = _locate(repository, parsed)
         if not Manifest.objects.filter(repository__name=repository, digest=str(digest)).exists():
-            _store_upstream(repository, parsed.media_type, payload)
+            store_upstream(repository, parsed.media_type, payload)
         with transaction.atomic():
             row = _write_manifest(_repository_row(project, repository), digest, parsed, payload, contents)
             _move_tags(row, names)
@@ -128,7 +128,7 @@ def _locate(repository: str, parsed: oci_manifest.Manifest) -> _Contents:
     return _Contents(located, found)
 
 
-def _store_upstream(repository: str, media_type: str, payload: bytes) -> None:
+def store_upstream(repository: str, media_type: str, payload: bytes) -> None:
     """Leave the bytes with the upstream registry, so that the store alone can rebuild the database.
 
     Distribution refuses some manifests that the specification allows (one that names content by sha512, one of a

@@ -12,6 +12,7 @@ from functools import cache
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, Storage
 
 from oci.digest import Digest
@@ -195,3 +196,36 @@ def tags_of(repository: str) -> Iterator[tuple[str, Digest]]:
         digest = read_link(f"{folder}/{name}/current/link")
         if digest is not None:
             yield name, digest
+
+
+def write_link(repository: str, digest: Digest, target: Digest) -> None:
+    """Link a blob into a repository as Distribution does, over a link that is missing or broken."""
+    path = link_path(repository, digest)
+    storage().delete(path)
+    storage().save(path, ContentFile(str(target).encode("ascii")))
+
+
+def read_blob(digest: Digest, limit: int) -> bytes | None:
+    """The bytes of a small blob; None where it isn't in the store or is larger than `limit`."""
+    size = blob_size(digest)
+    if size is None or size > limit:
+        return None
+    with storage().open(blob_path(digest)) as file:
+        payload: bytes = file.read()
+    return payload
+
+
+def forget_repository(repository: str) -> None:
+    """Remove every link of a repository from the store, so that nothing can be had from there by its digest."""
+    for folder in ("_manifests", "_layers"):
+        _remove(f"{repository_path(repository)}/{folder}")
+
+
+def _remove(folder: str) -> None:
+    folders, files = _listdir(folder)
+    for name in folders:
+        _remove(f"{folder}/{name}")
+    for name in files:
+        storage().delete(f"{folder}/{name}")
+    if driver() == "filesystem":
+        storage().delete(folder)

@@ -49,6 +49,8 @@ def endpoint(*methods: str) -> Callable[[View], View]:
             except Exception as error:
                 response = refusal(request, as_registry_error(error))
             response.headers["Docker-Distribution-Api-Version"] = API_VERSION
+            if response.headers.get("Content-Type", "").startswith("text/html"):
+                del response.headers["Content-Type"]  # Django's default, for an answer that has no body
             return response
 
         return answer

@@ -1,0 +1,38 @@
+"""Deeds on a repository as a whole."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+import audit
+from artifacts import store
+from artifacts.models import BlobCommit, Manifest, ManifestChild, Repository
+from db.locks import advisory_lock
+from oci.errors import NameUnknown
+from oci.reference import project_of
+from rbac.actors import Actor
+
+
+def delete(name: str, *, actor: Actor, context: audit.Context) -> None:
+    """Delete a repository with its tags and manifests, and its links in the store. NameUnknown if it isn't there.
+
+    The blobs' data stays until nothing links to it any more.
+    """
+    with advisory_lock(name):
+        with transaction.atomic():
+            repository = Repository.objects.select_for_update().filter(name=name).first()
+            if repository is None:
+                raise NameUnknown(detail={"name": name})
+            ManifestChild.objects.filter(parent__repository=repository).delete()
+            Manifest.objects.filter(repository=repository).delete()
+            BlobCommit.objects.filter(repository=name).delete()
+            repository.delete()
+            audit.record(
+                actor=actor.name,
+                operation="delete",
+                resource_type="repository",
+                resource=name,
+                project=project_of(name),
+                context=context,
+            )
+        store.forget_repository(name)
