@@ -194,8 +194,8 @@ class Transport:
         for _ in range(MAX_REDIRECTS):
             if response.status not in _REDIRECTS:
                 return response
-            url = urljoin(url, response.headers.get("Location", ""))
             self.finish(response, _REDIRECTS)
+            url = _joined(url, response.headers.get("Location", ""))
             response = self._open_elsewhere(request, url)
         response.close()
         raise Unavailable("the registry redirects without end")
@@ -231,10 +231,17 @@ class Transport:
 
     def local(self, url: str, *, seen_from: str = "/") -> str:
         """Path and query of a URL that this registry gave: none may lead the next request elsewhere."""
-        parts = urlsplit(urljoin(self._base + seen_from, url))
+        parts = urlsplit(_joined(self._base + seen_from, url))
         if f"{parts.scheme}://{parts.netloc}" != self._base:
             raise Unavailable("the registry points to another host")
         return f"{parts.path}?{parts.query}" if parts.query else parts.path
+
+
+def _joined(base: str, url: str) -> str:
+    try:
+        return urljoin(base, url)
+    except ValueError as error:
+        raise Unavailable("the registry points to an address that is none") from error
 
 
 def _pieces(body: Body, length: int | None) -> Iterator[bytes]:
