@@ -35,7 +35,7 @@ def next_page(answer: Answer) -> str | None:
     found = _LINK.match(link)
     if not found:
         raise Refused(f"{answer}: Link {link!r} is not as RFC 5988 has it")
-    return urljoin(answer.url, found[1])
+    return str(urljoin(answer.url, found[1]))
 
 
 @check("tag-list-of", shape=TAGGED)

@@ -1,0 +1,94 @@
+"""What the journeys share: one stack with its people, one docker engine, and the clients."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.flows.clients import Buildah, Docker, Podman, Skopeo, docker_engine
+from tests.flows.conformance.suite import Target
+from tests.flows.stacks import Running, running_distribution, running_stack
+
+
+@pytest.fixture(scope="session")
+def workspace() -> Iterator[Path]:
+    """A short path (sockets lie below it), removed in the end."""
+    made = Path(tempfile.mkdtemp(prefix="rsflow"))
+    made.chmod(0o755)
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def stack(workspace: Path) -> Iterator[Running]:
+    with running_stack(workspace / "stack") as running:
+        yield running
+
+
+@dataclass(frozen=True)
+class Person:
+    name: str
+    password: str
+
+
+@dataclass(frozen=True)
+class People:
+    """Who the stories are about: members of the private project `harbour`, and one who is none."""
+
+    developer: Person
+    guest: Person
+    stranger: Person
+    private: str = "harbour"
+    public: str = "quay"
+
+
+@pytest.fixture(scope="session")
+def people(stack: Running) -> People:
+    made = {name: Person(name, stack.create_user(name)) for name in ("dora", "gus", "sam")}
+    found = People(made["dora"], made["gus"], made["sam"])
+    stack.create_project(found.private)
+    stack.create_project(found.public, public=True)
+    stack.add_member(found.private, "dora", "developer")
+    stack.add_member(found.private, "gus", "guest")
+    stack.add_member(found.public, "dora", "developer")
+    return found
+
+
+@pytest.fixture(scope="session")
+def target(stack: Running) -> Target:
+    return Target(stack.wire(), stack.create_project("conformance"))
+
+
+@pytest.fixture(scope="session")
+def distribution(workspace: Path) -> Iterator[str]:
+    with running_distribution(workspace / "distribution") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def engine(workspace: Path) -> Iterator[Path]:
+    with docker_engine(workspace / "engine") as socket:
+        yield socket
+
+
+@pytest.fixture
+def docker(engine: Path, tmp_path: Path) -> Docker:
+    return Docker(tmp_path / "docker", socket=engine)
+
+
+@pytest.fixture
+def podman(tmp_path: Path) -> Podman:
+    return Podman(tmp_path / "podman")
+
+
+@pytest.fixture
+def buildah(tmp_path: Path) -> Buildah:
+    return Buildah(tmp_path / "buildah")
+
+
+@pytest.fixture
+def skopeo(tmp_path: Path) -> Skopeo:
+    return Skopeo(tmp_path / "skopeo")

@@ -1,0 +1,150 @@
+"""Stacks for the journeys: started on a free port under a home of their own, with the people the stories need."""
+
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.flows.wire import Wire
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+# What a stack tells its pieces by the environment: our own process's must not reach a stack of the tests.
+OURS = ("ROADSTEAD_", "REGISTRY_", "DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE", "OTEL_")
+
+
+def clean_environment(**more: str) -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith(OURS)} | more
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def eventually(happens: Callable[[], bool], what: str, *, seconds: float = 60) -> None:
+    """Wait until something has come true; what never does is a failure, and how long it took is not."""
+    end = time.monotonic() + seconds
+    while not happens():
+        assert time.monotonic() < end, f"waited {seconds} s in vain: {what}"
+        time.sleep(0.1)
+
+
+@dataclass
+class Running:
+    """A stack that runs, as the tests speak to it."""
+
+    stack: Any
+    home: Path
+
+    @property
+    def url(self) -> str:
+        return str(self.stack.url).rstrip("/")
+
+    @property
+    def host(self) -> str:
+        """What stands before the repository in an image's name."""
+        return self.url.partition("://")[2]
+
+    @property
+    def admin_password(self) -> str:
+        return str(self.stack.admin_password)
+
+    def wire(self, username: str | None = "admin", password: str | None = None, **options: Any) -> Wire:
+        if username == "admin" and password is None:
+            password = self.admin_password
+        return Wire(self.url, username, password, **options)
+
+    def manage(self, *arguments: str, stdin: str | None = None) -> str:
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=CHECKOUT,
+            env=clean_environment(ROADSTEAD_HOME=str(self.home)),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert not done.returncode, f"manage.py {' '.join(arguments)}: {done.stderr[-2000:]}"
+        return done.stdout
+
+    def create_user(self, name: str) -> str:
+        """Make a user; answer the password."""
+        password = "Pw1-" + secrets.token_urlsafe(12)
+        self.manage("createuser", name, "--email", f"{name}@example.com", "--password-stdin", stdin=password + "\n")
+        return password
+
+    def create_project(self, name: str, *, public: bool = False) -> str:
+        self.manage("createproject", name, *(["--public"] if public else []))
+        return name
+
+    def add_member(self, project: str, user: str, role: str) -> None:
+        self.manage("addmember", project, role, "--user", user)
+
+    def pid_of(self, piece: str) -> int | None:
+        found = self.stack.pid_of(piece)
+        return int(found) if found else None
+
+    def answers(self) -> bool:
+        """Whether the whole way works: a token, PostgreSQL and Distribution behind it."""
+        wire = self.wire()
+        try:
+            began = wire.request("POST", "/v2/library/probe/blobs/uploads/", headers={"Content-Length": "0"}, timeout=5)
+            listed = wire.request("GET", "/v2/library/probe/tags/list", timeout=5)
+        except Exception:
+            return False
+        return began.status == 202 and listed.status in (200, 404)
+
+    def wait_until_it_answers(self, seconds: float = 60) -> None:
+        eventually(self.answers, f"{self.url} does not answer; see {self.home / 'log'}", seconds=seconds)
+
+
+@contextmanager
+def running_stack(home: Path, **options: Any) -> Iterator[Running]:
+    from deploy.stack import Stack  # noqa: PLC0415 - the conformance client runs without a stack
+
+    stack = Stack(home, options.pop("port", None) or free_port(), **options)
+    try:
+        stack.start()
+        stack.wait_healthy()
+        yield Running(stack, home)
+    finally:
+        stack.stop()
+
+
+@contextmanager
+def running_distribution(home: Path) -> Iterator[str]:
+    """Distribution itself, without Roadstead: its URL."""
+    port = free_port()
+    (home / "data").mkdir(parents=True)
+    configuration = home / "registry.yml"
+    configuration.write_text(
+        f"""version: 0.1
+log: {{level: error, accesslog: {{disabled: true}}}}
+storage: {{filesystem: {{rootdirectory: {home / "data"}}}, delete: {{enabled: true}}}}
+http: {{addr: "127.0.0.1:{port}", relativeurls: true}}
+validation: {{manifests: {{urls: {{allow: [".*"]}}}}}}
+"""
+    )
+    command = ["docker-registry", "serve", str(configuration)]
+    with (home / "registry.log").open("wb") as log:
+        registry = subprocess.Popen(command, env=clean_environment(), stdout=log, stderr=log)
+    try:
+        eventually(lambda: _listens(port), "Distribution does not listen")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        registry.terminate()
+        registry.wait(20)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
