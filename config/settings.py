@@ -89,6 +89,13 @@ REDIS_URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0")
 REDIS_TIMEOUT = 0.25  # seconds; Redis is an accelerator here, never worth a wait
 
 AUTH_USER_MODEL = "rbac.User"
+REST_FRAMEWORK = {
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "UNAUTHENTICATED_USER": None,
+}
+
 PASSWORD_HASHERS = ["rbac.passwords.PasswordHasher"]
 
 LANGUAGE_CODE = "en"

@@ -1,0 +1,66 @@
+"""`GET /api/v2.0/health` and `/ping`: is it up, and what of it isn't?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import redis
+from django.conf import settings
+from django.db import Error as DatabaseError
+from django.db import connection
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+from rest_framework.decorators import api_view, authentication_classes, permission_classes
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from artifacts.upstream import registry
+from oci.errors import RegistryError
+
+
+@require_safe
+def ping(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
+    return HttpResponse("Pong", content_type="text/plain")
+
+
+@api_view(["GET"])
+@authentication_classes([])
+@permission_classes([])
+def health(request: Request) -> Response:  # noqa: ARG001
+    """Harbor's getHealth: 200 whatever the state is; `status` is "healthy" only when every component is."""
+    components = [_component(name, check) for name, check in CHECKS.items()]
+    healthy = all(component["status"] == "healthy" for component in components)
+    return Response({"status": "healthy" if healthy else "unhealthy", "components": components})
+
+
+def _component(name: str, check: Callable[[], None]) -> dict[str, str]:
+    """One component's state. Why it is unhealthy is for the log: anybody may ask here."""
+    try:
+        check()
+    except (RegistryError, DatabaseError, redis.RedisError, OSError):
+        return {"name": name, "status": "unhealthy", "error": f"{name} can't be reached"}
+    return {"name": name, "status": "healthy"}
+
+
+def _database() -> None:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError:
+        connection.close()
+        raise
+
+
+def _redis() -> None:
+    with redis.Redis.from_url(
+        settings.REDIS_URL, socket_timeout=settings.REDIS_TIMEOUT, socket_connect_timeout=settings.REDIS_TIMEOUT
+    ) as client:
+        client.ping()
+
+
+CHECKS: dict[str, Callable[[], None]] = {
+    "core": lambda: None,
+    "database": _database,
+    "redis": _redis,
+    "registry": lambda: registry().ping(),
+}
