@@ -2,8 +2,10 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from oci.reference import project_of
+from rbac import accounts
 from rbac.accounts import Account
 from rbac.actors import Actor
 from rbac.matrix import PUBLIC
@@ -11,23 +13,34 @@ from rbac.policy import roles_with
 from rbac.prepared import fetch
 
 # `artifacts_repository` belongs to artifacts, which stands above this package and can't be imported here; the
-# table is named in SQL alone. A locked or deleted user comes back as no account, and so has no member roles.
+# table is named in SQL alone. A locked user comes back with no member roles.
 _STATEMENT = """
 SELECT a.id, a.username, a.password, a.is_active, a.is_admin, a.session_epoch,
-       w.name, p.id, p.public, r.id,
+       w.position, w.name, p.id, p.public, r.id,
        CASE WHEN p.id IS NOT NULL AND a.is_active THEN ARRAY(
            SELECT m.role_id FROM projects_member m WHERE m.project_id = p.id AND m.user_id = a.id
-           UNION
+           UNION ALL
            SELECT m.role_id FROM rbac_groupuser g JOIN projects_member m ON m.group_id = g.group_id
            WHERE g.user_id = a.id AND m.project_id = p.id
        ) END
 FROM (SELECT) one
 LEFT JOIN rbac_user a ON a.username = %s
-LEFT JOIN unnest(%s::text[], %s::text[]) WITH ORDINALITY AS w(name, project, position) ON true
+LEFT JOIN {wanted} AS w(position, name, project) ON true
 LEFT JOIN projects_project p ON p.name = w.project
 LEFT JOIN artifacts_repository r ON r.name = w.name
-ORDER BY w.position
 """
+
+# PostgreSQL plans a statement with arrays anew at each execution (it can't know how long they are), which costs
+# three times the execution; with a fixed number of rows it plans once. So the usual few have statements of their own.
+_FEW = 4
+_OF_MANY = _STATEMENT.format(
+    wanted="(SELECT position, name, project"
+    " FROM unnest(%s::text[], %s::text[]) WITH ORDINALITY AS u(name, project, position))"
+)
+_OF_FEW = [
+    _STATEMENT.format(wanted=f"(VALUES {', '.join(f'({n}, %s::text, %s::text)' for n in range(count))})")
+    for count in range(1, _FEW + 1)
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +62,20 @@ def grants(username: str | None, repositories: Sequence[str]) -> tuple[Account |
 
     One round trip. A repository whose project doesn't exist has `project_id` None and no roles.
     """
-    rows = fetch(_STATEMENT, (username, list(repositories), [project_of(name) for name in repositories]))
+    if not repositories:
+        return (None if username is None else accounts.read(username)), []
+    wanted = [(name, project_of(name)) for name in repositories]
+    if len(wanted) <= _FEW:
+        rows = fetch(_OF_FEW[len(wanted) - 1], (username, *(text for pair in wanted for text in pair)))
+    else:
+        rows = fetch(_OF_MANY, (username, [name for name, _ in wanted], [project for _, project in wanted]))
     account = Account(*rows[0][:6]) if rows[0][0] is not None else None
-    return account, [_grant(*row[6:]) for row in rows if row[6] is not None]
+    return account, [_grant(*row[7:]) for row in sorted(rows, key=_position)]
+
+
+def _position(row: tuple[Any, ...]) -> int:
+    position: int = row[6]
+    return position
 
 
 def _grant(

@@ -1,11 +1,11 @@
 """What is granted of what was asked, and the signed token that says so."""
 
+import json
 import secrets
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import jwt
 from django.conf import settings
 
 from projects.access import Grant
@@ -88,5 +88,4 @@ def sign(actor: Actor, entries: Sequence[Entry]) -> Token:
         "jti": secrets.token_urlsafe(16),
         "access": [{"type": e.kind, "name": e.name, "actions": e.actions} for e in entries],
     }
-    text = jwt.encode(payload, signer.private_key, algorithm="ES256", headers={"kid": signer.kid})
-    return Token(text, issued_at=now, expires_at=expires)
+    return Token(signer.jws(json.dumps(payload).encode()), issued_at=now, expires_at=expires)

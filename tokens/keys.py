@@ -9,6 +9,8 @@ from datetime import timedelta
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -23,6 +25,7 @@ from rbac.sealing import seal, unseal
 from tokens.models import SigningKey
 
 _PURPOSE = "signing key"
+_ES256 = ec.ECDSA(SHA256())
 _RELOAD_SECONDS = 60.0  # how soon a rotation elsewhere is noticed
 _UNKNOWN_KID_SECONDS = 1.0  # an unknown kid asks the database at most this often
 _LOCK = 0x726F6164  # any number of our own: the advisory lock under which keys are made
@@ -34,6 +37,14 @@ class Signer:
 
     kid: str
     private_key: ec.EllipticCurvePrivateKey
+    header: bytes  # of every token, encoded once
+
+    def jws(self, payload: bytes) -> str:
+        """`payload` signed, in RFC 7515's compact form. PyJWT would do it in twice the time; it does verify."""
+        signing_input = self.header + b"." + _base64(payload)
+        signature = self.private_key.sign(signing_input, _ES256)
+        r, s = decode_dss_signature(signature)
+        return (signing_input + b"." + _base64(r.to_bytes(32) + s.to_bytes(32))).decode()
 
 
 class _Keys:
@@ -111,7 +122,8 @@ def _load_signer() -> Signer:
     if not isinstance(private_key, ec.EllipticCurvePrivateKey):
         raise TypeError(f"signing key {row.kid} is not an elliptic curve key")
     _keys.public.setdefault(row.kid, private_key.public_key())
-    return Signer(row.kid, private_key)
+    header = json.dumps({"alg": "ES256", "kid": row.kid, "typ": "JWT"}).encode()
+    return Signer(row.kid, private_key, _base64(header))
 
 
 def newest() -> SigningKey | None:
@@ -171,14 +183,19 @@ def _make() -> SigningKey:
 def _jwk(public_key: ec.EllipticCurvePublicKey) -> dict[str, str]:
     """The public key as RFC 7518 section 6.2 has it, named by its RFC 7638 thumbprint."""
     numbers = public_key.public_numbers()
-    point = {"crv": "P-256", "kty": "EC", "x": _base64(numbers.x), "y": _base64(numbers.y)}
+    point = {"crv": "P-256", "kty": "EC", "x": _coordinate(numbers.x), "y": _coordinate(numbers.y)}
     canonical = json.dumps(point, separators=(",", ":"), sort_keys=True).encode()
-    thumbprint = base64.urlsafe_b64encode(hashlib.sha256(canonical).digest()).rstrip(b"=").decode()
+    thumbprint = _base64(hashlib.sha256(canonical).digest()).decode()
     return {**point, "use": "sig", "alg": "ES256", "kid": thumbprint}
 
 
-def _base64(coordinate: int) -> str:
-    return base64.urlsafe_b64encode(coordinate.to_bytes(32)).rstrip(b"=").decode()
+def _coordinate(number: int) -> str:
+    return _base64(number.to_bytes(32)).decode()
+
+
+def _base64(data: bytes) -> bytes:
+    """Base64url without padding, as RFC 7515 has it."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=")
 
 
 def _public_key(jwk: dict[str, str]) -> ec.EllipticCurvePublicKey:
