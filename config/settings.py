@@ -51,6 +51,7 @@ INSTALLED_APPS = [
     "proxy",
     "api",
     "portal",
+    "config",
 ]
 MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
