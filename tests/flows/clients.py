@@ -69,6 +69,14 @@ class Client:
     def login_refused(self, host: str, username: str, password: str) -> str:
         return self.refused("login", *self.flags, "-u", username, "--password-stdin", host, stdin=password)
 
+    def own_login(self) -> None:
+        """Keep logins in a file of our own; podman refuses to start when it is missing."""
+        kept = self.home / "auth.json"
+        self.home.mkdir(parents=True, exist_ok=True)
+        if not kept.exists():
+            kept.write_text("{}")
+        self.environment["REGISTRY_AUTH_FILE"] = str(kept)
+
     @property
     def flags(self) -> list[str]:
         return ["--tls-verify=false"] if self.insecure else []
@@ -113,7 +121,7 @@ class Docker(Client):
 @dataclass
 class Podman(Client):
     def command(self, *arguments: str) -> list[str]:
-        self.environment["REGISTRY_AUTH_FILE"] = str(self.home / "auth.json")
+        self.own_login()
         storage = ["--root", str(self.home / "storage"), "--runroot", str(self.home / "run"), "--storage-driver", "vfs"]
         return ["podman", *storage, "--cgroup-manager=cgroupfs", *arguments]
 
@@ -121,7 +129,7 @@ class Podman(Client):
 @dataclass
 class Buildah(Client):
     def command(self, *arguments: str) -> list[str]:
-        self.environment["REGISTRY_AUTH_FILE"] = str(self.home / "auth.json")
+        self.own_login()
         storage = ["--root", str(self.home / "storage"), "--runroot", str(self.home / "run"), "--storage-driver", "vfs"]
         return ["buildah", *storage, *arguments]
 
@@ -129,7 +137,7 @@ class Buildah(Client):
 @dataclass
 class Skopeo(Client):
     def command(self, *arguments: str) -> list[str]:
-        self.environment["REGISTRY_AUTH_FILE"] = str(self.home / "auth.json")
+        self.own_login()
         return ["skopeo", "--insecure-policy", *arguments]
 
     def copy(self, source: str, target: str, *options: str) -> str:

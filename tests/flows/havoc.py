@@ -1,0 +1,163 @@
+"""Doing harm to a stack: killing and freezing its pieces, filling its disk; and judging what survived."""
+
+import os
+import random
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import urllib3
+
+from tests.flows.conformance import pushes
+from tests.flows.content import Content, image
+from tests.flows.stacks import Running, eventually
+from tests.flows.wire import Refused, Wire, digest_of
+
+PIECES = ["web", "nginx", "registry", "redis", "postgres"]
+
+
+def family(pid: int) -> list[int]:
+    """A process and all below it."""
+    found = [pid]
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):
+            for child in task.read_text().split():
+                found += family(int(child))
+    return found
+
+
+def send(pids: list[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def kill(stack: Running, piece: str) -> int | None:
+    """kill -9 of a piece's first process: its children are left to notice by themselves."""
+    pid = stack.pid_of(piece)
+    if pid:
+        send([pid], signal.SIGKILL)
+    return pid
+
+
+@contextmanager
+def frozen(stack: Running, piece: str) -> Iterator[None]:
+    """Every process of a piece stopped: it still has its sockets, and never answers."""
+    pid = stack.pid_of(piece)
+    assert pid, f"{piece} does not run"
+    pids = family(pid)
+    send(pids, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        send(pids, signal.SIGCONT)
+
+
+@contextmanager
+def held_down(stack: Running, piece: str) -> Iterator[None]:
+    """A piece that is killed again as often as the stack starts it anew."""
+    done = threading.Event()
+
+    def keep_killing() -> None:
+        while not done.wait(0.02):
+            pid = stack.pid_of(piece)
+            if pid:
+                send(family(pid), signal.SIGKILL)
+
+    thread = threading.Thread(target=keep_killing)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+@contextmanager
+def small_disk(directory: Path, size: str) -> Iterator[Path]:
+    """A file system of its own, as small as wanted, mounted at `directory`."""
+    directory.mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=0755", "none", str(directory)], check=True)
+    try:
+        yield directory
+    finally:
+        subprocess.run(["umount", "-l", str(directory)], check=True)
+
+
+@dataclass
+class Pushers:
+    """Clients that push at once, each image to a tag of its own, and remember what they were told."""
+
+    stack: Running
+    project: str
+    wanted: int
+    clients: int = 4
+    succeeded: list[tuple[str, Content]] = field(default_factory=list)
+    failed: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _numbers: Iterator[int] = field(default_factory=lambda: iter(range(1_000_000)))
+
+    def start(self) -> list[threading.Thread]:
+        threads = [threading.Thread(target=self._client, args=(place,)) for place in range(self.clients)]
+        for thread in threads:
+            thread.start()
+        return threads
+
+    def done(self) -> bool:
+        with self._lock:
+            return len(self.succeeded) >= self.wanted
+
+    def _client(self, place: int) -> None:
+        wire, pause = self.stack.wire(), threading.Event()
+        repository = f"{self.project}/app-{place % 2}"
+        while not self.done() and self.failed < 100 * self.wanted:
+            content = image(layers=2, size=100_000)
+            with self._lock:
+                content.tags = {f"t{next(self._numbers)}": content.top.digest}
+            try:
+                pushes.push_content(wire, repository, content)
+            except (Refused, urllib3.exceptions.HTTPError, KeyError):
+                with self._lock:
+                    self.failed += 1
+                wire.forget_tokens()
+                pause.wait(0.1)
+            else:
+                with self._lock:
+                    self.succeeded.append((repository, content))
+
+
+def kill_at_random(stack: Running, while_running: list[threading.Thread], seed: int) -> list[str]:
+    """kill -9 one piece after another for as long as the clients push; the pieces killed, in order."""
+    chance, killed, pause = random.Random(seed), [], threading.Event()
+    while any(thread.is_alive() for thread in while_running):
+        piece = chance.choice(PIECES)
+        before = kill(stack, piece)
+        killed.append(piece)
+        eventually(lambda: stack.pid_of(piece) not in (None, before), f"{piece} was not started again")  # noqa: B023
+        pause.wait(chance.uniform(0.1, 1.5))
+    return killed
+
+
+def assert_pulled_back(wire: Wire, repository: str, content: Content) -> None:
+    for tag, digest in content.tags.items():
+        answer = pushes.get_manifest(wire, repository, tag).expect(200)
+        answer.expect_body(content.manifest(digest).payload)
+    for digest, payload in content.blobs.items():
+        wire.fetch(pushes.blob_path(repository, digest)).expect(200).expect_body(payload)
+
+
+def assert_whole(wire: Wire, repository: str) -> int:
+    """Every tag that is listed resolves, down to the last byte of its blobs; how many there are."""
+    answer = wire.request("GET", f"/v2/{repository}/tags/list").expect(200, 404)
+    tags = answer.json()["tags"] if answer.status == 200 else []
+    for tag in tags:
+        manifest = pushes.get_manifest(wire, repository, tag).expect(200)
+        document = manifest.json()
+        for descriptor in [document["config"], *document["layers"]]:
+            blob = wire.fetch(pushes.blob_path(repository, descriptor["digest"])).expect(200)
+            assert digest_of(blob.body) == descriptor["digest"], f"{repository}:{tag} holds a broken blob"
+    return len(tags)
