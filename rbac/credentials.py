@@ -13,7 +13,7 @@ from rbac.names import is_plausible
 
 __all__ = ["BackOff", "InvalidCredentials", "Verified", "authenticate", "verify"]
 
-_LONGEST_PASSWORD = 1024  # characters; more than any user may set, and hashing has its price
+_LONGEST_PASSWORD = 1024  # bytes; more than any user may set, and hashing has its price
 
 
 class InvalidCredentials(Exception):
@@ -43,9 +43,9 @@ def authenticate(username: str, password: str, *, address: str) -> Actor:
 
 def verify(account: Account | None, username: str, password: str, *, address: str) -> Verified:
     """`authenticate` for a caller that has read the account (None: there is no such user) just now."""
-    if account is None or not account.is_active or len(password) > _LONGEST_PASSWORD:
+    if account is None or not account.is_active or not _is_hashable(password):
         backoff.check(address, username)
-        make_password(password[:_LONGEST_PASSWORD])  # as slow as for a user who exists
+        make_password("")  # as slow as for a user who exists
         backoff.fail(address, username)
         raise InvalidCredentials
     proof = proof_of(account.id, account.password, password)
@@ -58,3 +58,11 @@ def verify(account: Account | None, username: str, password: str, *, address: st
     backoff.succeed(address, username)
     memory.remember(proof)
     return Verified(account.actor, fresh=True)
+
+
+def _is_hashable(password: str) -> bool:
+    """False for what can't be anybody's password: too long, or no text at all (a lone surrogate)."""
+    try:
+        return len(password.encode()) <= _LONGEST_PASSWORD
+    except UnicodeEncodeError:
+        return False

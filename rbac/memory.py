@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 def proof_of(user_id: int, stored: str, presented: str) -> str:
     """The name under which a verified credential is remembered."""
     stored_bytes = stored.encode()
-    message = b"%d:%d:%b%b" % (user_id, len(stored_bytes), stored_bytes, presented.encode(errors="surrogatepass"))
+    message = b"%d:%d:%b%b" % (user_id, len(stored_bytes), stored_bytes, presented.encode())
     return hmac.digest(derived_key("credential memory"), message, hashlib.sha256).hex()
 
 

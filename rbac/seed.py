@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.apps import apps as installed
 from django.apps.registry import Apps
 from django.db import DEFAULT_DB_ALIAS
 
@@ -20,7 +21,7 @@ def sow(role: Any, role_permission: Any) -> None:
     )
 
 
-def restore(*, apps: Apps, using: str = DEFAULT_DB_ALIAS, **_: object) -> None:
+def restore(*, apps: Apps = installed, using: str = DEFAULT_DB_ALIAS, **_: object) -> None:
     """After `migrate` and `flush` (signal post_migrate): a database whose role table is empty gets it back."""
     try:
         role, permission = apps.get_model("rbac", "Role"), apps.get_model("rbac", "RolePermission")

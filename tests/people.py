@@ -1,0 +1,47 @@
+"""Users, groups and members for tests: rows made quickly, and the caches that must not outlive a test."""
+
+from functools import cache
+
+from django.contrib.auth.hashers import make_password
+
+from audit import Context
+from projects.models import Member, Project
+from rbac import policy
+from rbac.memory import memory
+from rbac.models import Group, GroupUser, Role, User
+from tokens import keys
+
+PASSWORD = "Correct-Horse-9"
+CONTEXT = Context(address="192.0.2.7", user_agent="pytest", request_id="t-1")
+
+
+@cache
+def _hash() -> str:
+    """One real argon2 hash for everybody: each would cost a third of a second."""
+    return make_password(PASSWORD)
+
+
+def make_user(username="alice", **fields) -> User:
+    return User.objects.create(username=username, password=_hash(), **fields)
+
+
+def make_group(name, *users) -> Group:
+    group = Group.objects.create(name=name)
+    GroupUser.objects.bulk_create(GroupUser(group=group, user=user) for user in users)
+    return group
+
+
+def make_project(name="team", **roles) -> Project:
+    """A private project (`public=True` opens it)."""
+    return Project.objects.create(name=name, public=roles.pop("public", False))
+
+
+def join(project, who, role) -> Member:
+    of = {"user": who} if isinstance(who, User) else {"group": who}
+    return Member.objects.create(project=project, role=Role.objects.get(name=role), **of)
+
+
+def forget_everything():
+    keys.forget()
+    memory.forget()
+    policy.forget()
