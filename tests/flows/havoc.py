@@ -94,8 +94,9 @@ class Pushers:
 
     stack: Running
     project: str
-    wanted: int
+    wanted: int  # at least so many, and until `enough` is set
     clients: int = 4
+    enough: threading.Event = field(default_factory=threading.Event)
     succeeded: list[tuple[str, Content]] = field(default_factory=list)
     failed: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -109,7 +110,7 @@ class Pushers:
 
     def done(self) -> bool:
         with self._lock:
-            return len(self.succeeded) >= self.wanted
+            return self.enough.is_set() and len(self.succeeded) >= self.wanted
 
     def _client(self, place: int) -> None:
         wire, pause = self.stack.wire(), threading.Event()
@@ -124,22 +125,35 @@ class Pushers:
                 with self._lock:
                     self.failed += 1
                 wire.forget_tokens()
-                pause.wait(0.1)
             else:
                 with self._lock:
                     self.succeeded.append((repository, content))
+            pause.wait(0.2)
 
 
-def kill_at_random(stack: Running, while_running: list[threading.Thread], seed: int) -> list[str]:
-    """kill -9 one piece after another for as long as the clients push; the pieces killed, in order."""
-    chance, killed, pause = random.Random(seed), [], threading.Event()
-    while any(thread.is_alive() for thread in while_running):
-        piece = chance.choice(PIECES)
-        before = kill(stack, piece)
-        killed.append(piece)
-        eventually(lambda: stack.pid_of(piece) not in (None, before), f"{piece} was not started again")  # noqa: B023
-        pause.wait(chance.uniform(0.1, 1.5))
+def kill_at_random(pushers: Pushers, kills: int, seed: int) -> list[str]:
+    """kill -9 of pieces at random moments while the clients push; the pieces killed, in order."""
+    chance, killed, pause, stack = random.Random(seed), [], threading.Event(), pushers.stack
+    threads = pushers.start()
+    try:
+        for piece in _each_in_turn(chance, kills):
+            pause.wait(chance.uniform(0.1, 1.5))
+            before = kill(stack, piece)
+            killed.append(piece)
+            eventually(lambda: stack.pid_of(piece) not in (None, before), f"{piece} was not started again")  # noqa: B023
+    finally:
+        pushers.enough.set()
+        for thread in threads:
+            thread.join()
     return killed
+
+
+def _each_in_turn(chance: random.Random, kills: int) -> list[str]:
+    """So many pieces, every one of them as often as the others, in an order left to chance."""
+    pieces: list[str] = []
+    while len(pieces) < kills:
+        pieces += chance.sample(PIECES, len(PIECES))
+    return pieces[:kills]
 
 
 def assert_pulled_back(wire: Wire, repository: str, content: Content) -> None:

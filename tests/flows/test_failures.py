@@ -34,11 +34,11 @@ def held(fragile: Running) -> tuple[str, Content]:
     return repository, content
 
 
-def survive(stack: Running, project: str, wanted: int) -> None:
+def survive(stack: Running, project: str, *, wanted: int, kills: int) -> None:
     """Push while pieces are killed; then everything a client saw succeed is there, and nothing is there by half."""
     seed = int.from_bytes(os.urandom(4))
     pushers = havoc.Pushers(stack, stack.create_project(project), wanted)
-    killed = havoc.kill_at_random(stack, pushers.start(), seed)
+    killed = havoc.kill_at_random(pushers, kills, seed)
     story = f"seed {seed}, killed {killed}, {len(pushers.succeeded)} pushed, {pushers.failed} failed"
     assert len(pushers.succeeded) >= wanted, story
     stack.wait_until_it_answers()
@@ -50,12 +50,12 @@ def survive(stack: Running, project: str, wanted: int) -> None:
 
 
 def test_no_push_is_lost_when_pieces_are_killed(fragile: Running) -> None:
-    survive(fragile, "killed", 40)
+    survive(fragile, "killed", wanted=40, kills=10)
 
 
 @pytest.mark.longhaul
 def test_no_push_of_two_hundred_is_lost_when_pieces_are_killed(fragile: Running) -> None:
-    survive(fragile, "longhaul", 200)
+    survive(fragile, "longhaul", wanted=200, kills=60)
 
 
 @pytest.mark.parametrize("harm", [havoc.frozen, havoc.held_down], ids=["frozen", "gone"])
