@@ -32,7 +32,9 @@ class Figure:
 def table(figures: Sequence[Figure]) -> str:
     """The figures in columns, with a plain word where the bar is missed."""
     head = ("figure", "ours", "peer", "ratio", "bar", "")
-    rows = [(f.name, f.ours, f.peer, f"{f.ratio:.3g}", f"{f.sign} {f.bar:g}", "ok" if f.ok else "MISSED") for f in figures]
+    rows = [
+        (f.name, f.ours, f.peer, f"{f.ratio:.3g}", f"{f.sign} {f.bar:g}", "ok" if f.ok else "MISSED") for f in figures
+    ]
     widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (head, *rows)]
     return "\n".join(line.rstrip() for line in lines)

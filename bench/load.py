@@ -31,13 +31,23 @@ class Load:
     client: float = 0.0
 
 
-def wrk(url: str, *, headers: Mapping[str, str], seconds: float) -> Load:
-    """Keep eight connections busy with GETs of `url` for about `seconds` (whole ones: wrk knows no others)."""
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{max(1, round(seconds))}s", "--timeout", "30s", "-s", str(SCRIPT)]
+@dataclass(frozen=True)
+class Numbers:
+    """Paths that differ by a number: `template` (as in Lua's string.format) of 0, step, 2·step … `amount` of them."""
+
+    template: str
+    step: int
+    amount: int
+
+
+def wrk(url: str, *, headers: Mapping[str, str], seconds: int, numbers: Numbers | None = None) -> Load:
+    """Keep eight connections busy with GETs of `url`, or of the paths of `numbers` there, for `seconds`."""
+    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "30s", "-s", str(SCRIPT)]
     for name, value in headers.items():
         command += ["-H", f"{name}: {value}"]
     before = _children_cpu()
-    done = subprocess.run([*command, url], capture_output=True, text=True, timeout=seconds + 60, check=True)
+    command += [url, *([numbers.template, str(numbers.step), str(numbers.amount)] if numbers else [])]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60, check=True)
     return read_summary(done.stdout, url, client=_children_cpu() - before)
 
 

@@ -73,6 +73,10 @@ class Signer:
         }
         return jwt.encode(claims, self.key, algorithm="ES256", headers={"kid": self.key_id()})
 
+    def authorize(self, scope: str) -> dict[str, str]:
+        """The header with such a token."""
+        return {"Authorization": f"Bearer {self.token(scope)}"}
+
 
 class Peer:
     """One Distribution on a loopback port with its own directory; content may be shared with another (`store`)."""
@@ -99,7 +103,7 @@ class Peer:
         return f"http://127.0.0.1:{self.port}"
 
     def authorize(self, scope: str) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.signer.token(scope)}"} if self.signer else {}
+        return self.signer.authorize(scope) if self.signer else {}
 
     def cpu(self) -> float:
         assert self.process is not None

@@ -1,0 +1,41 @@
+"""`make bench`: measure every capability, print the table, and write bench.json below ROADSTEAD_HOME."""
+
+import argparse
+import os
+import time
+from types import ModuleType
+
+from bench import blobs, growth, manifests, memory, push, skopeo, tokens
+from bench.figures import Figure, table, verdict, write
+from bench.world import World, world
+from config.home import home
+
+# A new benchmark is a module with `figures(world) -> list[Figure]`, named here. Memory comes after the load it is
+# to show; growth ends the sides the others share and starts two stacks of its own, so it comes last.
+CAPABILITIES: tuple[ModuleType, ...] = (blobs, push, manifests, tokens, skopeo, memory, growth)
+PORT = 8650
+
+
+def main() -> None:
+    named = {module.__name__.rpartition(".")[2]: module for module in CAPABILITIES}
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure side by side with Distribution.")
+    parser.add_argument("capability", nargs="*", choices=[[], *named], help="what to measure; without any: everything")
+    chosen = parser.parse_args().capability or list(named)
+    result = home() / "bench.json"
+    port = int(os.environ.get("ROADSTEAD_BENCH_PORT", PORT))
+    with world(home() / "bench", port) as sides:
+        found = [figure for name in chosen for figure in _run(name, named[name], sides)]
+    write(result, found)
+    print(f"\n{table(found)}\n\n{verdict(found)}\nWritten to {result}.")
+
+
+def _run(name: str, module: ModuleType, sides: World) -> list[Figure]:
+    print(f"{name} …", flush=True)
+    begun = time.monotonic()
+    found: list[Figure] = module.figures(sides)
+    print(f"{name}: {time.monotonic() - begun:.0f} s", flush=True)
+    return found
+
+
+if __name__ == "__main__":
+    main()

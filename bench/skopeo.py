@@ -1,0 +1,48 @@
+"""skopeo copying an image of ten layers out of the registry, tokens included: server CPU."""
+
+import shutil
+import subprocess
+import time
+from functools import partial
+from pathlib import Path
+
+from bench.figures import Figure
+from bench.load import Load
+from bench.peer import Peer
+from bench.product import USER, Product
+from bench.rounds import Sample, figure, interleave, measure
+from bench.world import IMAGE, TAG, World
+
+ROUNDS = 5
+COPIES = 3  # a pass: one copy alone costs too few of the clock ticks that CPU time is counted in
+TIMEOUT = 60
+
+
+def figures(world: World) -> list[Figure]:
+    destination = world.directory / "copied"
+    login = [f"--src-creds={USER}:{world.product.password}"]
+    passes = {
+        "ours": partial(_copies, world.product, destination, login, world),
+        "peer": partial(_copies, world.peer, destination, ["--src-no-creds"], world),
+        "tuned": partial(_copies, world.tuned, destination, ["--src-no-creds"], world),
+    }
+    taken = interleave(passes, rounds=ROUNDS)
+    return [
+        figure("skopeo copy of 10 layers out: server CPU", taken, lambda sample: sample.cpu, 0.40, "lower", unit="s")
+    ]
+
+
+def _copies(side: Product | Peer, destination: Path, login: list[str], world: World) -> Sample:
+    return measure(side, lambda: _copy(side.url, destination, login, world))
+
+
+def _copy(url: str, destination: Path, login: list[str], world: World) -> Load:
+    source = f"docker://{url.removeprefix('http://')}/{IMAGE}:{TAG}"
+    begun = time.monotonic()
+    for _ in range(COPIES):
+        shutil.rmtree(destination, ignore_errors=True)
+        command = ["skopeo", "copy", "--quiet", "--src-tls-verify=false", *login, source, f"dir:{destination}"]
+        subprocess.run(command, check=True, timeout=TIMEOUT, stdin=subprocess.DEVNULL)
+    seconds = time.monotonic() - begun
+    size = sum(blob.size for blob in world.image.blobs)
+    return Load(COPIES, COPIES * size, seconds)
