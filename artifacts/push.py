@@ -25,6 +25,7 @@ from oci.errors import (
     ManifestTooLarge,
     ManifestUnknown,
     NameUnknown,
+    Unavailable,
 )
 from oci.reference import project_of
 from projects.models import Project
@@ -132,12 +133,13 @@ def store_upstream(repository: str, media_type: str, payload: bytes) -> None:
     """Leave the bytes with the upstream registry, so that the store alone can rebuild the database.
 
     Distribution refuses some manifests that the specification allows (one that names content by sha512, one of a
-    type it doesn't know); their bytes are kept as a blob of the repository instead.
+    type it doesn't know) and breaks down on others (500 to a foreign layer without URLs, or with one that isn't HTTP):
+    their bytes are kept as a blob of the repository instead. One that is really away refuses that too.
     """
     digest = Digest.of(payload)
     try:
         registry().put_manifest(repository, digest, media_type, payload)
-    except (ManifestInvalid, ManifestBlobUnknown, ManifestUnknown, BlobUnknown, DigestInvalid):
+    except (ManifestInvalid, ManifestBlobUnknown, ManifestUnknown, BlobUnknown, DigestInvalid, Unavailable):
         location = registry().start_upload(repository)
         registry().commit_upload(location, digest, payload, len(payload))
 

@@ -1,0 +1,3 @@
+from tests.backend import connect, distribution, door, own_distribution, project, shared_distribution, upstream
+
+__all__ = ["connect", "distribution", "door", "own_distribution", "project", "shared_distribution", "upstream"]
