@@ -215,19 +215,22 @@ class Transport:
 
     def finish(self, response: Response, expected: Collection[int], *, limit: int = MAX_ANSWER) -> Answer:
         """Read the answer to its end, or drop the connection; raise what an unexpected status means."""
-        broken: HTTPError | None = None
+        payload, broken = bytearray(), None
         try:
-            payload = response.read(limit + 1, decode_content=False)
+            for piece in response.stream(PIECE, decode_content=False):
+                payload += piece
+                if len(payload) > limit:
+                    break
         except HTTPError as error:  # Distribution's 416 has a body unlike its length
-            payload, broken = b"", error
+            broken = error
         if broken or len(payload) > limit or response.status == _UNSATISFIABLE:
             response.close()
         response.release_conn()
         if response.status not in expected:
-            raise from_answer(response.status, *_first_error(payload))
+            raise from_answer(response.status, *_first_error(bytes(payload)))
         if len(payload) > limit or (broken and response.status != _UNSATISFIABLE):
             raise Unavailable("the registry's answer broke off or has no end") from broken
-        return Answer(response.status, response.headers, payload)
+        return Answer(response.status, response.headers, bytes(payload))
 
     def local(self, url: str, *, seen_from: str = "/") -> str:
         """Path and query of a URL that this registry gave: none may lead the next request elsewhere."""
