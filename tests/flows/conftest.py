@@ -1,5 +1,6 @@
 """What the journeys share: one stack with its people, one docker engine, and the clients."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -24,7 +25,8 @@ def workspace() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def stack(workspace: Path) -> Iterator[Running]:
-    with running_stack(workspace / "stack") as running:
+    # The balancers of the TLS stories stand on this machine.
+    with running_stack(workspace / "stack", ROADSTEAD_TRUSTED_PROXIES="127.0.0.1") as running:
         yield running
 
 
@@ -80,8 +82,9 @@ def docker(engine: Path, tmp_path: Path) -> Docker:
 
 
 @pytest.fixture
-def podman(tmp_path: Path) -> Podman:
-    return Podman(tmp_path / "podman")
+def podman(workspace: Path) -> Podman:
+    """Podman refuses a run root of more than 50 characters."""
+    return Podman(workspace / f"p{os.urandom(3).hex()}")
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deploy.processes import recorded
 from tests.flows.wire import Wire
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -41,12 +42,8 @@ def eventually(happens: Callable[[], bool], what: str, *, seconds: float = 60) -
 class Running:
     """A stack that runs, as the tests speak to it."""
 
-    stack: Any
+    url: str
     home: Path
-
-    @property
-    def url(self) -> str:
-        return str(self.stack.url).rstrip("/")
 
     @property
     def host(self) -> str:
@@ -55,7 +52,7 @@ class Running:
 
     @property
     def admin_password(self) -> str:
-        return str(self.stack.admin_password)
+        return (self.home / "admin-password").read_text().strip()
 
     def wire(self, username: str | None = "admin", password: str | None = None, **options: Any) -> Wire:
         if username == "admin" and password is None:
@@ -90,8 +87,9 @@ class Running:
         self.manage("addmember", project, role, "--user", user)
 
     def pid_of(self, piece: str) -> int | None:
-        found = self.stack.pid_of(piece)
-        return int(found) if found else None
+        """The first process of a piece, or None while there is none."""
+        found = recorded(self.home / "run" / f"{piece}.pid")
+        return found.pid if found else None
 
     def answers(self) -> bool:
         """Whether the whole way works: a token, PostgreSQL and Distribution behind it."""
@@ -108,16 +106,33 @@ class Running:
 
 
 @contextmanager
-def running_stack(home: Path, **options: Any) -> Iterator[Running]:
-    from deploy.stack import Stack  # noqa: PLC0415 - the conformance client runs without a stack
-
-    stack = Stack(home, options.pop("port", None) or free_port(), **options)
+def running_stack(home: Path, **settings: str) -> Iterator[Running]:
+    """`make run`'s own command with a home and a port of its own; `settings` are ROADSTEAD_* of its environment."""
+    home.mkdir(parents=True, exist_ok=True)
+    port, said = free_port(), home / "stack.log"
+    environment = {"ROADSTEAD_HOME": str(home), "ROADSTEAD_PORT": str(port), "ROADSTEAD_HOSTNAME": "127.0.0.1"}
+    command = [sys.executable, "-m", "deploy", "--not-durable", "--lifeline"]
+    with said.open("wb") as log:
+        process = subprocess.Popen(
+            command,
+            cwd=CHECKOUT,
+            env=clean_environment(**environment, **settings),
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+        )
     try:
-        stack.start()
-        stack.wait_healthy()
-        yield Running(stack, home)
+        eventually(lambda: _ready(process, home, said), f"the stack in {home} did not start", seconds=120)
+        scheme = "https" if "ROADSTEAD_TLS_CERT" in settings else "http"
+        yield Running(f"{scheme}://127.0.0.1:{port}", home)
     finally:
-        stack.stop()
+        process.terminate()
+        process.wait(60)
+
+
+def _ready(process: subprocess.Popen[bytes], home: Path, said: Path) -> bool:
+    assert process.poll() is None, f"the stack ended: {said.read_text()[-2000:]}"
+    return (home / "run/ready").exists()
 
 
 @contextmanager

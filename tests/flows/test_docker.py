@@ -22,6 +22,10 @@ def as_person(docker: Docker, person: Person, stack: Running, home: Path) -> Doc
     return other
 
 
+def is_refusal(words: str) -> bool:
+    return any(word in words.lower() for word in ("denied", "unauthorized", "insufficient scope"))
+
+
 def pulled_anew(docker: Docker, name: str) -> str:
     """Remove the image from the engine, pull it, answer its id."""
     docker.run("image", "rm", "-f", name)
@@ -65,10 +69,10 @@ def test_a_logged_out_docker_pulls_from_a_public_project_only(docker: Docker, st
     docker.run("push", public)
     docker.run("logout", stack.host)
     docker.run("image", "rm", "-f", private, public)
-    assert "denied" in docker.refused("pull", private) or "unauthorized" in docker.refused("pull", private)
+    assert is_refusal(docker.refused("pull", private))
     docker.run("pull", public)
     assert docker.image_id(public) == image_id
-    assert docker.refused("push", public)
+    assert is_refusal(docker.refused("push", public))
 
 
 def test_a_developer_pushes_a_guest_pulls_and_a_stranger_does_neither(
@@ -79,8 +83,8 @@ def test_a_developer_pushes_a_guest_pulls_and_a_stranger_does_neither(
     stranger = as_person(docker, people.stranger, stack, tmp_path)
     name = unique(stack, people.private)
     image_id = developer.build(name, ("/data", os.urandom(1000)))
-    assert "denied" in guest.refused("push", name) or "unauthorized" in guest.refused("push", name)
-    assert "denied" in stranger.refused("push", name) or "unauthorized" in stranger.refused("push", name)
+    assert is_refusal(guest.refused("push", name))
+    assert is_refusal(stranger.refused("push", name))
     developer.run("push", name)
     assert pulled_anew(guest, name) == image_id
     guest.run("image", "rm", "-f", name)
@@ -98,7 +102,7 @@ def test_a_project_that_does_not_exist_takes_no_push(
     developer = as_person(docker, people.developer, stack, tmp_path)
     name = unique(stack, "no-such-project")
     developer.build(name, ("/data", os.urandom(100)))
-    assert developer.refused("push", name)
+    assert is_refusal(developer.refused("push", name))
 
 
 def test_login_leaves_an_identity_token_and_no_password(docker: Docker, stack: Running, people: People) -> None:

@@ -20,6 +20,12 @@ def repository(people: People, name: str) -> str:
     return f"{people.private}/{name}-{os.urandom(4).hex()}"
 
 
+def is_refusal(words: str) -> bool:
+    return any(
+        word in words.lower() for word in ("unauthorized", "denied", "authentication required", "insufficient scope")
+    )
+
+
 def scratch_image(podman: Podman, name: str) -> str:
     context = podman.home / "context"
     context.mkdir(parents=True)
@@ -48,12 +54,12 @@ def test_podman_pushes_and_pulls_back_the_same_image(podman: Podman, stack: Runn
 
 
 def test_podman_refuses_what_the_registry_refuses(podman: Podman, stack: Running, people: People) -> None:
-    assert podman.login_refused(stack.host, "admin", "wrong")
+    assert "invalid username/password" in podman.login_refused(stack.host, "admin", "wrong")
     name = f"{stack.host}/{repository(people, 'podman')}:v1"
-    assert podman.refused("pull", *podman.flags, name)
+    assert is_refusal(podman.refused("pull", *podman.flags, name))
     podman.login(stack.host, people.guest.name, people.guest.password)
     scratch_image(podman, name)
-    assert podman.refused("push", *podman.flags, name)
+    assert is_refusal(podman.refused("push", *podman.flags, name))
 
 
 def test_podman_pushes_docker_s_format_too(podman: Podman, stack: Running, people: People) -> None:
@@ -89,7 +95,7 @@ def test_skopeo_inspects_lists_and_deletes(skopeo: Skopeo, stack: Running, peopl
     assert (told["Digest"], told["Architecture"]) == (content.top.digest, "amd64")
     assert json.loads(skopeo.run("list-tags", *skopeo.flags, reference))["Tags"] == ["a", "b", "c"]
     skopeo.run("delete", *skopeo.flags, f"{reference}:a")
-    assert skopeo.refused("inspect", *skopeo.flags, f"{reference}:a")
+    assert "manifest unknown" in skopeo.refused("inspect", *skopeo.flags, f"{reference}:a")
 
 
 def test_skopeo_copies_between_two_repositories(skopeo: Skopeo, stack: Running, people: People, tmp_path: Path) -> None:
@@ -155,5 +161,5 @@ def test_skopeo_finds_nothing_where_it_may_not_look(
     skopeo.copy(f"oci:{layout}:multi", f"docker://{stack.host}/{place}:v1", "--all")
     stranger = Skopeo(tmp_path / "stranger")
     stranger.login(stack.host, people.stranger.name, people.stranger.password)
-    assert stranger.refused("list-tags", *stranger.flags, f"docker://{stack.host}/{place}")
-    assert stranger.refused("inspect", *stranger.flags, f"docker://{stack.host}/{place}:v1")
+    assert is_refusal(stranger.refused("list-tags", *stranger.flags, f"docker://{stack.host}/{place}"))
+    assert is_refusal(stranger.refused("inspect", *stranger.flags, f"docker://{stack.host}/{place}:v1"))

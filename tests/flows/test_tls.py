@@ -42,7 +42,8 @@ def certificate(workspace: Path) -> Certificate:
 
 @pytest.fixture(scope="module")
 def secure(workspace: Path, certificate: Certificate) -> Iterator[Running]:
-    with running_stack(workspace / "secure", tls_cert=certificate.certificate, tls_key=certificate.key) as running:
+    paths = {"ROADSTEAD_TLS_CERT": str(certificate.certificate), "ROADSTEAD_TLS_KEY": str(certificate.key)}
+    with running_stack(workspace / "secure", **paths) as running:
         running.create_project("vault")
         yield running
 
@@ -75,8 +76,8 @@ def test_skopeo_goes_over_tls_with_the_certificate_verified(
     assert "certificate" in skopeo.refused("inspect", there)
 
 
-def test_podman_goes_over_tls(secure: Running, certificate: Certificate, tmp_path: Path) -> None:
-    podman, content = Podman(tmp_path / "podman", insecure=False), image()
+def test_podman_goes_over_tls(podman: Podman, secure: Running, certificate: Certificate, tmp_path: Path) -> None:
+    content = image()
     trust = trusting(tmp_path / "trust", certificate)
     pushes.push_content(secure.wire(ca=str(certificate.certificate)), "vault/podman", content)
     podman.run("login", *trust, "-u", "admin", "--password-stdin", secure.host, stdin=secure.admin_password)
