@@ -1,0 +1,14 @@
+"""Celery's entry points."""
+
+from datetime import UTC, datetime, timedelta
+
+from celery import shared_task
+
+from artifacts import blobs
+
+COMMITS_KEPT = timedelta(days=7)  # as long as the upstream registry keeps an unfinished upload
+
+
+@shared_task(name="artifacts.forget_commits")
+def forget_commits() -> int:
+    return blobs.forget_commits(datetime.now(UTC) - COMMITS_KEPT)
