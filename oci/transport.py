@@ -193,12 +193,14 @@ class Transport:
         url = self._base + request.target
         for _ in range(MAX_REDIRECTS):
             if response.status not in _REDIRECTS:
-                return response
+                break
             self.finish(response, _REDIRECTS)
             url = _joined(url, response.headers.get("Location", ""))
             response = self._open_elsewhere(request, url)
-        response.close()
-        raise Unavailable("the registry redirects without end")
+        if response.status in _REDIRECTS:
+            response.close()
+            raise Unavailable("the registry redirects without end")
+        return response
 
     def _open_elsewhere(self, request: Request, url: str) -> Response:
         timeout = urllib3.Timeout(connect=_QuickConnect.hurry, read=self._timeout)

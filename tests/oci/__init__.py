@@ -1,0 +1,1 @@
+"""The oci package: formats, client, in-memory registry."""

@@ -4,53 +4,12 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from oci import manifest
 from oci.digest import Digest
-from oci.errors import ManifestInvalid, ManifestTooLarge, RegistryError
-from oci.manifest import DOCKER_LIST, DOCKER_MANIFEST, OCI_ARTIFACT, OCI_INDEX, OCI_MANIFEST, Descriptor, parse
-
-CONFIG = "application/vnd.oci.image.config.v1+json"
-LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
-EMPTY = "application/vnd.oci.empty.v1+json"
-DELETED = object()
-
-
-def digest(number: int, algorithm="sha256") -> str:
-    return str(Digest.of(b"%d" % number, algorithm))
-
-
-def descriptor(number: int = 0, media_type: str = LAYER, **fields: object) -> dict[str, Any]:
-    return {"mediaType": media_type, "digest": digest(number), "size": 10, **fields}
-
-
-def image(**fields: object) -> dict[str, Any]:
-    document = {
-        "schemaVersion": 2,
-        "mediaType": OCI_MANIFEST,
-        "config": descriptor(1, CONFIG),
-        "layers": [descriptor(2), descriptor(3)],
-        **fields,
-    }
-    return {name: value for name, value in document.items() if value is not DELETED}
-
-
-def index(**fields: object) -> dict[str, Any]:
-    document = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [descriptor(1, OCI_MANIFEST)], **fields}
-    return {name: value for name, value in document.items() if value is not DELETED}
-
-
-def read(document: object, content_type: str | None = None) -> manifest.Manifest:
-    if content_type is None:
-        content_type = str(document["mediaType"]) if isinstance(document, dict) and "mediaType" in document else ""
-    return parse(json.dumps(document).encode(), content_type)
-
-
-def digests(descriptors: tuple[Descriptor, ...]) -> list[str]:
-    return [str(each.digest) for each in descriptors]
-
+from oci.errors import ManifestInvalid, ManifestTooLarge
+from oci.manifest import DOCKER_LIST, DOCKER_MANIFEST, OCI_ARTIFACT, OCI_INDEX, OCI_MANIFEST, parse
+from tests.oci.documents import CONFIG, DELETED, EMPTY, LAYER, descriptor, digest, digests, image, index, read
 
 # What they name
 
@@ -378,82 +337,3 @@ def test_four_mebibytes_are_read_and_not_one_byte_more():
     with pytest.raises(ManifestTooLarge) as caught:
         parse(largest + b" ", OCI_MANIFEST)
     assert (caught.value.status, caught.value.code) == (413, "SIZE_INVALID")
-
-
-# Properties
-
-TYPES = st.sampled_from(sorted(manifest.MANIFEST_TYPES | manifest.SCHEMA1_TYPES))
-SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
-NAMES = st.sampled_from(sorted(manifest._MANIFEST_FIELDS | manifest._DESCRIPTOR_FIELDS)) | st.text()
-VALUES = st.recursive(
-    SCALARS | TYPES | st.just(digest(1)),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=5),
-    max_leaves=20,
-)
-TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"))
-ANNOTATIONS = st.dictionaries(TEXTS, TEXTS, max_size=3)
-DESCRIPTORS = st.builds(
-    lambda payload, media_type, size, annotations: {
-        "mediaType": media_type,
-        "digest": str(Digest.of(payload)),
-        "size": size,
-        "annotations": annotations,
-    },
-    st.binary(max_size=4),
-    st.sampled_from([LAYER, CONFIG, OCI_MANIFEST, *sorted(manifest.FOREIGN_LAYER_TYPES)]),
-    st.integers(0, 2**50),
-    ANNOTATIONS,
-)
-
-
-@given(st.binary(), st.text() | TYPES)
-def test_any_bytes_are_a_manifest_or_refused(payload, content_type):
-    with pytest.raises(RegistryError):  # random bytes never are one
-        parse(payload, content_type)
-
-
-@given(VALUES | st.dictionaries(NAMES, VALUES, max_size=8), TYPES | st.just(""))
-def test_any_json_is_a_manifest_or_refused(document, content_type):
-    try:
-        parsed = read(document, content_type)
-    except ManifestInvalid:
-        return
-    assert parsed.media_type in manifest.MANIFEST_TYPES
-
-
-@given(st.sampled_from([image(), index(), image(subject=descriptor(4))]), st.data())
-def test_a_valid_manifest_with_one_field_changed_is_read_or_refused(document, data):
-    name = data.draw(st.sampled_from(sorted(document)) | NAMES)
-    try:
-        parsed = read({**document, name: data.draw(VALUES)}, "")
-    except ManifestInvalid:
-        return
-    assert parsed.media_type in manifest.MANIFEST_TYPES
-
-
-@given(DESCRIPTORS, st.lists(DESCRIPTORS, max_size=5), ANNOTATIONS)
-def test_an_image_reads_back_as_it_was_written(config, layers, annotations):
-    parsed = read(image(config=config, layers=layers, annotations=annotations))
-    assert parsed.config is not None
-    assert [_written(each) for each in (parsed.config, *parsed.layers)] == [config, *layers]
-    assert parsed.annotations == annotations
-    needed = {config["digest"]} | {
-        each["digest"] for each in layers if each["mediaType"] not in manifest.FOREIGN_LAYER_TYPES
-    }
-    assert sorted(digests(parsed.blobs)) == sorted(needed)
-
-
-@given(st.lists(DESCRIPTORS, max_size=5), DESCRIPTORS)
-def test_an_index_reads_back_as_it_was_written(manifests, subject):
-    parsed = read(index(manifests=manifests, subject=subject))
-    assert parsed.subject is not None
-    assert [_written(each) for each in (*parsed.children, parsed.subject)] == [*manifests, subject]
-
-
-def _written(each: Descriptor) -> dict[str, object]:
-    return {
-        "mediaType": each.media_type,
-        "digest": str(each.digest),
-        "size": each.size,
-        "annotations": dict(each.annotations),
-    }

@@ -13,7 +13,7 @@ from oci.errors import BlobUnknown, RegistryError, Unavailable
 from oci.listener import Listener, Reply
 from oci.manifest import OCI_INDEX
 from oci.registry import DROP
-from oci.transport import MAX_ANSWER, PIECE
+from oci.transport import MAX_ANSWER, MAX_REDIRECTS, PIECE
 from tests.oci.distribution import free_port
 
 HELLO = b"hello, registry"
@@ -243,3 +243,17 @@ def test_nobody_listening_is_unavailable():
 def test_an_address_that_is_none_is_refused(address):
     with pytest.raises(ValueError, match="not the address of a registry"):
         RegistryClient(address)
+
+
+def test_redirects_without_end_are_given_up():
+    targets = []
+
+    def onward(method: str, target: str, headers: dict[str, str], body: bytes) -> Reply:
+        targets.append(target)
+        return Reply(307, {"Location": f"/storage/{len(targets)}"})
+
+    listener = Listener(onward)
+    with pytest.raises(Unavailable, match="without end"):
+        RegistryClient(f"http://127.0.0.1:{listener.port}").get_blob("p/r", Digest.of(HELLO))
+    listener.stop()
+    assert targets[1:] == [f"/storage/{number}" for number in range(1, MAX_REDIRECTS + 1)]
