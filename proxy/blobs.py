@@ -12,7 +12,7 @@ from artifacts import blobs, store
 from oci.digest import Digest
 from oci.errors import BlobUnknown
 from oci.reference import parse_repository
-from proxy.edge import authorize, endpoint
+from proxy.edge import authorize, client_has, endpoint
 
 
 @endpoint("GET", "HEAD", "DELETE")
@@ -32,9 +32,9 @@ def _get(request: HttpRequest, repository: str, digest: Digest) -> HttpResponse:
         raise BlobUnknown(detail={"digest": str(digest)})
     response = HttpResponse(content_type="application/octet-stream")
     response["Docker-Content-Digest"] = str(digest)
-    response["ETag"] = f'"{digest}"'
+    response["ETag"] = etag = f'"{digest}"'
     response["Cache-Control"] = "private, max-age=31536000, immutable"
-    if f'"{digest}"' in request.META.get("HTTP_IF_NONE_MATCH", ""):
+    if client_has(request, etag):
         response.status_code = 304
     elif store.driver() == "filesystem":
         response["X-Accel-Redirect"] = f"/_blob/{info.digest.hex[:2]}/{info.digest.hex}"

@@ -117,3 +117,9 @@ def authorize(request: HttpRequest, repository: str, *actions: str, also: str | 
     if not all(claims.allows("repository", repository, action) for action in actions):
         raise Challenge(*scopes, error="insufficient_scope")
     return claims
+
+
+def client_has(request: HttpRequest, etag: str) -> bool:
+    """Whether If-None-Match says that the client has this content already (RFC 9110 13.1.2, weak comparison)."""
+    candidates = request.META.get("HTTP_IF_NONE_MATCH", "").split(",")
+    return any(candidate.strip().removeprefix("W/") in {"*", etag} for candidate in candidates)

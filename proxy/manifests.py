@@ -12,7 +12,7 @@ from oci import manifest as oci_manifest
 from oci.digest import Digest
 from oci.errors import ManifestTooLarge, ManifestUnknown, TagInvalid
 from oci.reference import parse_reference, parse_repository, parse_tag
-from proxy.edge import authorize, endpoint
+from proxy.edge import authorize, client_has, endpoint
 
 TAG_PARAMETERS = 100  # tags that one push by digest may set
 
@@ -30,7 +30,7 @@ def manifest(request: HttpRequest, name: str, reference: str) -> HttpResponse:
 
 def _get(request: HttpRequest, repository: str, reference: Digest | str) -> HttpResponse:
     claims = authorize(request, repository, "pull")
-    stored = _negotiate(request, repository, manifests.find(repository, reference))
+    stored = _negotiate(request, repository, reference, manifests.find(repository, reference))
     response = HttpResponse(content_type=stored.media_type)
     headers = response.headers
     headers["Docker-Content-Digest"] = stored.digest
@@ -38,7 +38,7 @@ def _get(request: HttpRequest, repository: str, reference: Digest | str) -> Http
     # What a digest names never changes; where a tag points has to be asked each time.
     immutable = isinstance(reference, Digest)
     headers["Cache-Control"] = "private, max-age=31536000, immutable" if immutable else "private, no-cache"
-    if _matches(request.META.get("HTTP_IF_NONE_MATCH"), etag):
+    if client_has(request, etag):
         response.status_code = 304
         return response
     headers["Content-Length"] = str(len(stored.payload))
@@ -49,27 +49,25 @@ def _get(request: HttpRequest, repository: str, reference: Digest | str) -> Http
     return response
 
 
-def _matches(if_none_match: str | None, etag: str) -> bool:
-    """RFC 9110 13.1.2, by weak comparison."""
-    if not if_none_match:
-        return False
-    candidates = [candidate.strip().removeprefix("W/") for candidate in if_none_match.split(",")]
-    return "*" in candidates or etag in candidates
+def _negotiate(request: HttpRequest, repository: str, reference: Digest | str, stored: Stored) -> Stored:
+    """What the client accepts of what is there: the manifest itself or, for a tag on an index, its linux/amd64 image.
 
-
-def _negotiate(request: HttpRequest, repository: str, stored: Stored) -> Stored:
-    """What the client accepts of what is there: the manifest itself or, for an index, its linux/amd64 image."""
-    accept = request.META.get("HTTP_ACCEPT", "")
-    if not accept or stored.media_type in accept:
+    A digest is answered with the bytes it names or not at all.
+    """
+    accepts = _accepted(request)
+    if not accepts or accepts & {stored.media_type, "*/*", "application/*", "application/json"}:
         return stored
-    accepts = [part.partition(";")[0].strip().lower() for part in accept.split(",")]
-    if any(wildcard in accepts for wildcard in ("*/*", "application/*", "")) or "application/json" in accepts:
-        return stored
-    if stored.media_type in oci_manifest.INDEX_TYPES:
+    if isinstance(reference, str) and stored.media_type in oci_manifest.INDEX_TYPES:
         child = manifests.platform_child(repository, stored, accepts)
         if child is not None:
             return child
     raise ManifestUnknown(f"the manifest is of type {stored.media_type}, which the Accept header doesn't name")
+
+
+def _accepted(request: HttpRequest) -> set[str]:
+    """The media types of the Accept header, without parameters; empty when the client doesn't care."""
+    parts = request.META.get("HTTP_ACCEPT", "").lower().split(",")
+    return {media_type for part in parts if (media_type := part.partition(";")[0].strip())}
 
 
 def _put(request: HttpRequest, repository: str, reference: Digest | str) -> HttpResponse:
