@@ -28,6 +28,7 @@ def test_it_reads_the_account_and_the_roles_at_once():
 
     account, (grant,) = grants("alice", ["team/app"])
 
+    assert account is not None
     assert (account.id, account.username, account.is_active, account.is_admin) == (user.pk, "alice", True, True)
     assert account.password == user.password
     assert account.session_hash == user.get_session_auth_hash()
@@ -58,6 +59,7 @@ def test_a_locked_user_has_no_roles_and_is_no_administrator():
 
     account, (grant,) = grants("alice", ["team/app"])
 
+    assert account is not None
     assert not account.actor.is_admin
     assert grant.roles == frozenset()
 
@@ -93,6 +95,7 @@ def test_it_answers_any_number_of_repositories_in_order(count):
 
     account, found = grants("alice", names)
 
+    assert account is not None
     assert account.id == user.pk
     assert [grant.repository for grant in found] == names
     assert [set(grant.roles) for grant in found] == [{DEVELOPER if n % 2 else GUEST} for n in reversed(range(count))]
@@ -157,6 +160,7 @@ def test_it_survives_the_death_of_its_connection():
 
     account, _ = grants("alice", ["team/app"])
 
+    assert account is not None
     assert account.username == "alice"
 
 

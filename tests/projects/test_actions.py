@@ -1,4 +1,5 @@
 import io
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -25,7 +26,7 @@ from rbac.models import Role
 from tests.people import CONTEXT, join, make_group, make_project, make_user
 
 ROOT = Actor(kind="user", name="root", user_id=1, is_admin=True)
-BY = {"actor": ROOT, "context": CONTEXT}
+BY: dict[str, Any] = {"actor": ROOT, "context": CONTEXT}
 
 
 def recorded():

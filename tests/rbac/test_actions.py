@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +14,7 @@ from rbac.passwords import check_rules
 from tests.people import CONTEXT, PASSWORD, make_group, make_user
 
 ROOT = Actor(kind="user", name="root", user_id=1, is_admin=True)
-BY = {"actor": ROOT, "context": CONTEXT}
+BY: dict[str, Any] = {"actor": ROOT, "context": CONTEXT}
 
 
 def recorded():

@@ -4,7 +4,7 @@ import time
 import pytest
 from django.contrib.auth.hashers import identify_hasher
 
-from rbac import actions, credentials
+from rbac import accounts, actions, credentials
 from rbac.actors import SYSTEM
 from rbac.backoff import BackOff
 from rbac.credentials import InvalidCredentials, authenticate
@@ -22,7 +22,7 @@ def sign_in(username="alice", password=PASSWORD, address=HERE):
 
 
 def is_remembered(username="alice", password=PASSWORD):
-    account = credentials.accounts.read(username)
+    account = accounts.read(username)
     return not credentials.verify(account, username, password, address=HERE).fresh
 
 

@@ -135,19 +135,19 @@ def test_a_role_taken_away_counts_at_the_next_request(team):
     assert access_in(get("repository:team/app:push", user="alice")) == {}
 
 
-def test_a_request_whose_credential_is_remembered_is_one_round_trip(team):
+def test_a_request_whose_credential_is_remembered_is_one_round_trip(team, monkeypatch):
     join(team, make_user(), "developer")
     get("repository:team/app:pull", user="alice")
-    sent = []
+    sent: list[object] = []
 
-    with counting(sent):
+    with counting(sent, monkeypatch):
         assert access_in(get("repository:team/app:pull,push", user="alice"))
 
     assert len(sent) == 1
 
 
 @contextmanager
-def counting(sent):
+def counting(sent, monkeypatch):
     """Collects what goes to PostgreSQL on the connection itself, below Django."""
     execute = Cursor.execute
 
@@ -156,8 +156,6 @@ def counting(sent):
             sent.append(query)
         return execute(self, query, *args, **kwargs)
 
-    Cursor.execute = record
-    try:
+    with monkeypatch.context() as patch:
+        patch.setattr(Cursor, "execute", record)
         yield
-    finally:
-        Cursor.execute = execute
