@@ -1,0 +1,39 @@
+# Roadstead's commands. `make run` is the one to start with.
+PYTHON := .venv/bin/python
+# `manage.py` and mypy's Django plugin load the settings, which want some secret key; nothing is kept under it.
+CHECK := ROADSTEAD_SECRET_KEY=check
+
+.PHONY: run install install-test test longhaul check bench lock clean
+
+run: install
+	@$(PYTHON) -m deploy
+
+install:
+	@deploy/install.sh run
+
+install-test:
+	@deploy/install.sh test
+
+test: install-test
+	$(PYTHON) -m pytest -m "not longhaul"
+
+longhaul: install-test
+	$(PYTHON) -m pytest -m longhaul
+
+check: install-test
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(CHECK) $(PYTHON) -m mypy .
+	.venv/bin/lint-imports
+	$(CHECK) $(PYTHON) manage.py makemigrations --check --dry-run
+
+bench: install-test
+	$(PYTHON) -m bench
+
+# Pins and hashes anew what requirements*.in ask for. No lock file names the index it was made from.
+lock: install-test
+	@deploy/install.sh lock
+
+# Ends nothing that runs: stop the stack first. Data under var/ goes too.
+clean:
+	rm -rf var .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

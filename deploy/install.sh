@@ -1,0 +1,120 @@
+#!/bin/sh
+# Installs what is missing: Debian packages, then the virtual environment with the locked Python packages.
+# Usage: deploy/install.sh run | test | lock.  Does nothing, and takes no time, when all is there.
+set -eu
+cd "$(dirname "$0")/.."
+what=${1:-run}
+
+fail() {
+    echo "roadstead: $1" >&2
+    exit 1
+}
+
+# --- Debian packages ---------------------------------------------------------------------------------------------
+# Each is known by the program it brings, so that one built by hand or from another repository counts too.
+missing=""
+need() { # package, then a command that succeeds when it is there
+    package=$1
+    shift
+    "$@" >/dev/null 2>&1 || missing="$missing $package"
+}
+on_path() { PATH="$PATH:/usr/sbin:/sbin" command -v "$1"; }
+has_postgres() { ls /usr/lib/postgresql/*/bin/initdb; }
+has_venv() { python3 -c "import ensurepip, venv"; }
+is_installed() { dpkg-query -W -f '${db:Status-Status}' "$1" | grep -qx installed; }
+
+find_missing() {
+    missing=""
+    need python3 on_path python3
+    need python3-venv has_venv
+    need nginx on_path nginx
+    need postgresql has_postgres
+    need redis-server on_path redis-server
+    need docker-registry on_path docker-registry
+    [ "$what" = run ] && return
+    # The clients of the tests, and what they need to build and run images.
+    need docker.io on_path dockerd
+    need docker.io on_path docker
+    need docker-compose on_path docker-compose
+    need podman on_path podman
+    need skopeo on_path skopeo
+    need buildah on_path buildah
+    need iptables on_path iptables
+    need busybox-static is_installed busybox-static
+    need openssl on_path openssl
+    need wrk on_path wrk
+}
+
+# A package's own service must not start now and take a port, nor at the next boot; one that was there before is left
+# alone. While we install, policy-rc.d says no to every start (a container's own one says so already).
+policy=/usr/sbin/policy-rc.d
+lift_guard() {
+    if grep -qs "made by roadstead" $policy; then rm -f $policy; fi
+}
+install_packages() {
+    [ "$(id -u)" = 0 ] || fail "missing packages:$missing - run this command once as root (sudo make run)."
+    on_path apt-get >/dev/null || fail "missing:$missing - this is no Debian: install them by hand."
+    export DEBIAN_FRONTEND=noninteractive
+    trap lift_guard EXIT
+    trap 'exit 130' INT TERM HUP
+    [ -e $policy ] || { printf '#!/bin/sh\n# made by roadstead while it installs packages\nexit 101\n' >$policy && chmod 755 $policy; }
+    echo "installing$missing"
+    log=$(mktemp)
+    # shellcheck disable=SC2086 - a list of words
+    { apt-get update -q && apt-get install -q -y --no-install-recommends $missing; } >"$log" 2>&1 || {
+        said=$(grep -E '^(E|W|Err):' "$log" | tail -n 1)
+        fail "apt-get could not install$missing: ${said:-see $log} (all of it in $log)"
+    }
+    rm -f "$log"
+    lift_guard
+    for package in $missing; do
+        case $package in
+        nginx | redis-server | docker-registry) disable "$package" ;;
+        postgresql) disable postgresql ;;
+        docker.io) disable docker docker.socket containerd ;;
+        esac
+    done
+}
+disable() {
+    command -v systemctl >/dev/null || return 0
+    systemctl disable -q "$@" >/dev/null 2>&1 || true
+}
+
+# --- the virtual environment -------------------------------------------------------------------------------------
+# A stamp holds the sum of what was installed: equal sums, nothing to do.
+sum() { cat "$@" | sha256sum | cut -d ' ' -f 1; }
+install_locked() { # stamp, then lock files
+    stamp=.venv/$1
+    shift
+    wanted=$(sum "$@")
+    [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return
+    for lock in "$@"; do
+        echo "installing $lock"
+        log=$(mktemp)
+        .venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r "$lock" >"$log" 2>&1 ||
+            fail "pip could not install $lock: $(grep -E '^ERROR' "$log" | tail -n 1) (all of it in $log)"
+        rm -f "$log"
+    done
+    echo "$wanted" >"$stamp"
+}
+
+find_missing
+if [ -n "$missing" ]; then install_packages; fi
+
+python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+    fail "python3 is $(python3 --version | cut -d ' ' -f 2); Roadstead needs 3.11 or newer: install it first in PATH."
+exec 9<requirements.txt # two commands at once in one checkout: the second waits
+flock 9
+if ! .venv/bin/python -c "import pip" >/dev/null 2>&1; then
+    python3 -m venv --clear .venv || fail "python3 -m venv .venv failed: is the disk full, may you write here?"
+fi
+install_locked installed-run requirements.txt
+[ "$what" = run ] || install_locked installed-test requirements.txt requirements-dev.txt
+
+# --- make lock ---------------------------------------------------------------------------------------------------
+if [ "$what" = lock ]; then
+    for name in requirements requirements-dev; do
+        .venv/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
+            "$name.in" -o "$name.txt" || fail "uv could not lock $name.in."
+    done
+fi
