@@ -14,10 +14,10 @@ from typing import Self
 from urllib.parse import quote
 
 import psycopg
-from deploy.stack import Stack
 
 from bench import cpu
 from bench.client import Client
+from deploy.stack import Stack
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 PIECES = ("nginx", "web", "registry", "redis", "postgres", "worker", "clock")
@@ -89,8 +89,10 @@ class Product:
         return [pid for piece in PIECES if (pid := self.stack.pid_of(piece))]
 
     def cpu(self) -> float:
-        """CPU seconds of every piece: nginx, web, Distribution, Redis, PostgreSQL, worker and clock."""
-        return cpu.seconds(self.pids())
+        """CPU seconds of every piece (nginx, web, Distribution, Redis, PostgreSQL, worker, clock) and of `deploy`."""
+        pieces = self.pids()
+        supervisors = {int(fields[1]) for pid in pieces if (fields := cpu.stat_fields(pid))} - {1, os.getpid()}
+        return cpu.seconds([*pieces, *supervisors])
 
     def basic(self) -> dict[str, str]:
         """The headers of a `docker login`."""
