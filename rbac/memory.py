@@ -51,7 +51,7 @@ class _Redis:
         if time.monotonic() < self._rest_until:
             return
         try:
-            self._connected().set(_PREFIX + proof, repr(until), ex=settings.CREDENTIAL_MEMORY)
+            self._connected().set(_PREFIX + proof, repr(until), px=settings.CREDENTIAL_MEMORY)
         except (redis.RedisError, OSError) as error:
             self._failed(error)
 

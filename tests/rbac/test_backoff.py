@@ -5,10 +5,23 @@ import pytest
 from rbac import backoff
 from rbac.backoff import BackOff, check, fail, succeed
 from rbac.models import LoginFailure
+from rbac.prepared import fetch
 
 pytestmark = pytest.mark.django_db
 
 HERE, THERE = "192.0.2.7", "198.51.100.9"
+
+
+@pytest.fixture(autouse=True)
+def stopped_clock(monkeypatch):
+    """PostgreSQL's clock stands still within a test's transaction; Python's is made to agree with it."""
+
+    class Stopped(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return fetch("SELECT now()", ())[0][0].astimezone(tz)
+
+    monkeypatch.setattr(backoff, "datetime", Stopped)
 
 
 def fail_often(times, address=HERE, username="alice"):
