@@ -6,6 +6,7 @@ import logging
 
 from celery import shared_task
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 
 from audit import partitions, spool
 
@@ -15,7 +16,10 @@ logger = logging.getLogger(__name__)
 @shared_task(name="audit.drain", soft_time_limit=120, time_limit=150)
 def drain() -> None:
     """Carry what is spooled into PostgreSQL. The clock sends this every few seconds."""
-    spool.drain()
+    try:
+        spool.drain()
+    except (OperationalError, InterfaceError) as error:  # the database is away or busy; the spool keeps, a tick follows
+        logger.warning("Audit: the spool waits for the database (%s)", type(error.__cause__ or error).__name__)
 
 
 @shared_task(name="audit.keep_partitions")

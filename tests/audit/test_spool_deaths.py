@@ -24,6 +24,7 @@ DRAINER = """
 from django.db import connection
 from audit import drain
 drain.BATCH_BYTES = 10_000
+drain._consumers.clear()
 @spool.on_drain
 def count(entries):
     with connection.cursor() as cursor:
