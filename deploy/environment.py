@@ -37,9 +37,17 @@ def secret(path: Path, length: int = 32) -> str:
     try:
         return path.read_text(encoding="utf-8").strip()
     except FileNotFoundError:
-        value = secrets.token_urlsafe(length)
+        value = _generated(length)
         write_private(path, value + "\n")
         return value
+
+
+def _generated(length: int) -> str:
+    """A random secret with a letter of both cases and a digit, without which no password is taken for a user's."""
+    while True:
+        value = secrets.token_urlsafe(length)
+        if all(any(map(kind, value)) for kind in (str.isupper, str.islower, str.isdigit)):
+            return value
 
 
 def write_private(path: Path, text: str) -> None:

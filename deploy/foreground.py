@@ -80,18 +80,16 @@ def _start(workshop: Workshop, supervisor: Supervisor) -> None:
         return
     manage = [sys.executable, str(CHECKOUT / "manage.py")]
     supervisor.run("migrate", [*manage, "migrate", "--noinput"], workshop.environment)
-    password = {"ROADSTEAD_ADMIN_PASSWORD": _admin_password(workshop.layout)}
-    supervisor.run("bootstrap", [*manage, "bootstrap"], workshop.environment | password)
+    password = _admin_password(workshop.layout)
+    supervisor.run("bootstrap", [*manage, "bootstrap"], workshop.environment | {"ROADSTEAD_ADMIN_PASSWORD": password})
+    if not workshop.layout.admin_password.exists():  # only now: bootstrap refuses a password that breaks the rules
+        environment.write_private(workshop.layout.admin_password, password + "\n")
     supervisor.start(workshop.piece(name) for name in wanted if name not in STORES)
 
 
 def _admin_password(layout: Layout) -> str:
     """The first administrator's password: given, or generated once. It is set when the account is made, never later."""
-    if given := os.environ.get("ROADSTEAD_ADMIN_PASSWORD"):
-        if not layout.admin_password.exists():
-            environment.write_private(layout.admin_password, given + "\n")
-        return given
-    return environment.secret(layout.admin_password, 18)
+    return os.environ.get("ROADSTEAD_ADMIN_PASSWORD") or environment.secret(layout.admin_password, 18)
 
 
 def check_port(port: int) -> None:
