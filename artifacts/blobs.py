@@ -7,12 +7,13 @@ from datetime import datetime
 
 from django.db import transaction
 
+from artifacts import store
 from artifacts.models import Blob, BlobCommit, BlobLink, ManifestBlob
 from artifacts.upstream import registry
 from db.locks import advisory_lock
 from oci.client import BlobInfo
 from oci.digest import Digest
-from oci.errors import BlobUnknown, Unsupported
+from oci.errors import BlobUnknown, Unavailable, Unsupported
 from rbac.prepared import fetch
 
 _FIND = """
@@ -31,7 +32,26 @@ def find(repository: str, digest: Digest) -> BlobInfo | None:
     """
     for canonical, size in fetch(_FIND, (str(digest), repository)):
         return BlobInfo(Digest.parse(canonical), size)
-    return registry().head_blob(repository, _stored_as(digest))
+    return _ask_upstream(repository, _stored_as(digest))
+
+
+def _ask_upstream(repository: str, digest: Digest) -> BlobInfo | None:
+    """The upstream registry's word on a blob of a repository.
+
+    It writes a link last, after the data, and not atomically: a disk that is full by then leaves the link empty, and
+    the registry answers 500 for that blob ever after. nginx, which looks at no link's content, goes on serving the
+    blob, so a client has no reason to upload it again. Hence such a link is written anew, or the blob said to be
+    unknown where its data is gone too.
+    """
+    try:
+        return registry().head_blob(repository, digest)
+    except Unavailable:
+        if not store.is_link_broken(repository, digest):
+            raise
+    if store.blob_size(digest) is None:
+        return None
+    store.write_link(repository, digest, digest)
+    return registry().head_blob(repository, digest)
 
 
 def _stored_as(digest: Digest) -> Digest:
@@ -58,7 +78,7 @@ def locate(repository: str, digests: Iterable[Digest]) -> dict[Digest, BlobInfo]
     ).values_list("blob__digest", "blob__canonical", "blob__size")
     found = {Digest.parse(digest): BlobInfo(Digest.parse(canonical), size) for digest, canonical, size in rows}
     for digest in wanted:
-        if digest not in found and (info := registry().head_blob(repository, _stored_as(digest))) is not None:
+        if digest not in found and (info := _ask_upstream(repository, _stored_as(digest))) is not None:
             found[digest] = info
     return found
 

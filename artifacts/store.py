@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 
 from django.conf import settings
@@ -16,7 +17,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, Storage
 
 from oci.digest import Digest
-from oci.errors import DigestInvalid
+from oci.errors import DigestInvalid, Unavailable
 
 ROOT = "docker/registry/v2"
 PRESIGNED_LIFETIME = 1200  # seconds, as Distribution's own redirects
@@ -57,7 +58,7 @@ def _required(options: dict[str, str], name: str) -> str:
 
 
 def _filesystem(options: dict[str, str]) -> Storage:
-    return FileSystemStorage(location=_required(options, "rootdirectory"))
+    return FileSystemStorage(location=_required(options, "rootdirectory"), allow_overwrite=True)
 
 
 def _s3(options: dict[str, str]) -> Storage:
@@ -111,6 +112,7 @@ def _azure(options: dict[str, str]) -> Storage:
         azure_container=_required(options, "container"),
         location=options.get("rootdirectory", "").strip("/"),
         expiration_secs=PRESIGNED_LIFETIME,
+        overwrite_files=True,
     )
     return backend
 
@@ -198,11 +200,29 @@ def tags_of(repository: str) -> Iterator[tuple[str, Digest]]:
             yield name, digest
 
 
+def is_link_broken(repository: str, digest: Digest) -> bool:
+    """Whether the repository has a link to the blob that says nothing. Only a file system can leave one so."""
+    path = link_path(repository, digest)
+    return driver() == "filesystem" and storage().exists(path) and read_link(path) is None
+
+
 def write_link(repository: str, digest: Digest, target: Digest) -> None:
     """Link a blob into a repository as Distribution does, over a link that is missing or broken."""
-    path = link_path(repository, digest)
-    storage().delete(path)
-    storage().save(path, ContentFile(str(target).encode("ascii")))
+    with _writing():
+        storage().save(link_path(repository, digest), ContentFile(str(target).encode("ascii")))
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    """What the store fails with (a full disk, a lost connection) is Unavailable."""
+    try:
+        yield
+    except OSError as error:
+        raise Unavailable(f"the blob store failed: {error.strerror or error}") from error
+    except Exception as error:
+        if driver() == "filesystem":
+            raise
+        raise Unavailable(f"the blob store failed: {type(error).__name__}") from error
 
 
 def read_blob(digest: Digest, limit: int) -> bytes | None:
@@ -217,8 +237,15 @@ def read_blob(digest: Digest, limit: int) -> bytes | None:
 
 def forget_repository(repository: str) -> None:
     """Remove every link of a repository from the store, so that nothing can be had from there by its digest."""
-    for folder in ("_manifests", "_layers"):
-        _remove(f"{repository_path(repository)}/{folder}")
+    with _writing():
+        for folder in ("_manifests", "_layers"):
+            _remove(f"{repository_path(repository)}/{folder}")
+
+
+def forget_upload(repository: str, upload: str) -> None:
+    """Remove what the upstream registry leaves of an upload that it cancelled or found to be of another digest."""
+    with _writing():
+        _remove(f"{repository_path(repository)}/_uploads/{upload}")
 
 
 def _remove(folder: str) -> None:
@@ -228,4 +255,5 @@ def _remove(folder: str) -> None:
     for name in files:
         storage().delete(f"{folder}/{name}")
     if driver() == "filesystem":
-        storage().delete(folder)
+        with suppress(OSError):  # somebody is writing there again
+            storage().delete(folder)

@@ -10,11 +10,19 @@ from typing import BinaryIO, cast
 
 from django.http import HttpRequest, HttpResponse, QueryDict
 
-from artifacts import blobs
+from artifacts import blobs, store
 from artifacts.upstream import registry
 from oci.client import BlobInfo
 from oci.digest import Digest
-from oci.errors import BlobUploadInvalid, BlobUploadUnknown, DigestInvalid, NameUnknown, RangeInvalid, Unavailable
+from oci.errors import (
+    BlobUploadInvalid,
+    BlobUploadUnknown,
+    DigestInvalid,
+    NameUnknown,
+    RangeInvalid,
+    RegistryError,
+    Unavailable,
+)
 from oci.reference import parse_repository, project_of
 from projects.access import grants
 from projects.models import Project
@@ -22,6 +30,7 @@ from proxy.edge import authorize, endpoint
 from rbac.policy import can
 from tokens.claims import Claims
 
+MOUNT_TRIES = 20  # places asked for a blob: the notes of commits, which anybody can have made, may be wrong
 _UPLOAD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.=-]{0,127}", re.ASCII)
 _CONTENT_RANGE = re.compile(r"(?:bytes )?(\d{1,18})-(\d{1,18})(?:/(?:\d{1,18}|\*))?", re.ASCII)
 
@@ -35,11 +44,12 @@ def uploads(request: HttpRequest, name: str) -> HttpResponse:
     claims = authorize(request, repository, "pull", "push", also=f"repository:{source}:pull" if source else None)
     if not Project.objects.filter(name=project_of(repository)).exists():
         raise NameUnknown(detail={"name": repository})
+    digest = one_digest(request.GET) if "digest" in request.GET else None
     if mount and _mount(repository, Digest.parse(mount), source, claims):
         return _created(repository, Digest.parse(mount))
     location = registry().start_upload(repository)
-    if digest := request.GET.get("digest"):
-        return _commit(request, repository, location, Digest.parse(digest))
+    if digest:
+        return _commit(request, repository, location, digest)
     response = HttpResponse(status=202)
     response["Location"] = location
     response["Range"] = "0-0"
@@ -68,7 +78,8 @@ def _created(repository: str, digest: Digest) -> HttpResponse:
 def _mount(repository: str, digest: Digest, source: str | None, claims: Claims) -> bool:
     """Mount from `source`, or from anywhere the caller may pull; False where no such place holds the blob."""
     candidates = [source] if source else [name for name in blobs.sources(digest) if name != repository]
-    return any(blobs.mount(repository, digest, candidate) for candidate in _pullable(candidates, claims) if candidate)
+    pullable = _pullable(candidates, claims)[:MOUNT_TRIES]
+    return any(blobs.mount(repository, digest, candidate) for candidate in pullable)
 
 
 def _pullable(repositories: list[str], claims: Claims) -> list[str]:
@@ -85,7 +96,11 @@ def _commit(request: HttpRequest, repository: str, location: str, digest: Digest
     """Pass a whole blob on to the upstream registry: what nginx can't judge by itself (see deploy/nginx)."""
     length = int(request.META.get("CONTENT_LENGTH") or 0)
     body = cast("BinaryIO", request) if length else None  # Django's request is read like a file
-    canonical = registry().commit_upload(location, digest, body, length)
+    try:
+        canonical = registry().commit_upload(location, digest, body, length)
+    except DigestInvalid:
+        store.forget_upload(repository, _upload_of(location))
+        raise
     blobs.remember_alias(digest, BlobInfo(canonical, _size(repository, canonical, digest)))
     blobs.note_commit(repository, digest)
     return _created(repository, digest)
@@ -108,13 +123,25 @@ def upload(request: HttpRequest, name: str, upload: str) -> HttpResponse:
     authorize(request, repository, "pull", "push")
     location = f"/v2/{repository}/blobs/uploads/{parse_upload(upload)}?{request.META.get('QUERY_STRING', '')}"
     if request.method == "DELETE":
-        return _cancel(location)
+        return _cancel(repository, location)
+    if request.META.get("HTTP_X_UPLOAD_FAILED"):
+        raise _failure(repository, location)
     if request.method in {"PATCH", "PUT"}:
         digest = check_chunk(request.method, request.META.get("HTTP_CONTENT_RANGE"), location)
         if digest is not None and digest.algorithm != "sha256":
             return _commit(request, repository, location, digest)
         raise Unavailable  # the gate refused what is allowed now: it was away, or has just been told otherwise
     return _status(location)
+
+
+def _failure(repository: str, location: str) -> RegistryError:
+    """What the upstream registry's 400 to an upload was about: a commit that doesn't match its digest.
+
+    It keeps the bytes, and no location leads to them any more, so that they can't be cancelled: they are removed.
+    """
+    digest = one_digest(QueryDict(location.partition("?")[2]))
+    store.forget_upload(repository, _upload_of(location))
+    return DigestInvalid(f"the uploaded bytes don't match {digest}")
 
 
 def _status(location: str) -> HttpResponse:
@@ -128,9 +155,10 @@ def _status(location: str) -> HttpResponse:
     return response
 
 
-def _cancel(location: str) -> HttpResponse:
+def _cancel(repository: str, location: str) -> HttpResponse:
     if not registry().cancel_upload(location):
         raise BlobUploadUnknown
+    store.forget_upload(repository, _upload_of(location))
     return HttpResponse(status=204)
 
 
@@ -142,7 +170,7 @@ def check_chunk(method: str, content_range: str | None, location: str) -> Digest
     """
     digest = None
     if method == "PUT":
-        digest = _closing_digest(location)
+        digest = one_digest(QueryDict(location.partition("?")[2]))
     if content_range is not None:
         match = _CONTENT_RANGE.fullmatch(content_range.strip())
         if match is None or int(match[2]) < int(match[1]):
@@ -155,8 +183,9 @@ def check_chunk(method: str, content_range: str | None, location: str) -> Digest
     return digest
 
 
-def _closing_digest(location: str) -> Digest:
-    text = QueryDict(location.partition("?")[2]).get("digest")
-    if not text:
-        raise DigestInvalid("the closing PUT needs the blob's digest")
-    return Digest.parse(text)
+def one_digest(query: QueryDict) -> Digest:
+    """The blob's digest in the query. Of two, the upstream registry would verify the one and we believe the other."""
+    digests = query.getlist("digest")
+    if len(digests) != 1:
+        raise DigestInvalid("the end of an upload needs the blob's digest, once")
+    return Digest.parse(digests[0])
