@@ -12,23 +12,20 @@ def fetch(sql: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
     Outside a transaction a statement that finds its connection dead is sent once more on a new one, so only use
     it for statements that may run twice. Raises Django's `DatabaseError` classes.
     """
+    if connection.connection is None:
+        connection.ensure_connection()  # a database that is away is waited for once, not twice
+        return _fetch(sql, parameters)
     try:
         return _fetch(sql, parameters)
     except (OperationalError, InterfaceError):
-        if connection.in_atomic_block or _alive():
+        if connection.in_atomic_block or not connection.connection.closed:  # it is the statement that failed
             raise
-        connection.close()
+    connection.close()
+    connection.ensure_connection()
     return _fetch(sql, parameters)
 
 
 def _fetch(sql: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
-    if connection.connection is None:
-        connection.ensure_connection()
     with connection.wrap_database_errors:
         rows: list[tuple[Any, ...]] = connection.connection.execute(sql, parameters, prepare=True).fetchall()
     return rows
-
-
-def _alive() -> bool:
-    """False when the server is gone, as against a statement that failed (a timeout, a cancelled lock)."""
-    return connection.connection is not None and not connection.connection.closed

@@ -1,6 +1,11 @@
 import pytest
+from hypothesis import settings
 
 from tests.people import forget_everything
+
+# No deadline: a busy machine is no failure. No database: examples that failed belong into the tests.
+settings.register_profile("roadstead", deadline=None, database=None)
+settings.load_profile("roadstead")
 
 
 @pytest.fixture(autouse=True)
