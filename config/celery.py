@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import warnings
 from typing import Any
 
 from celery import Celery
+from celery.exceptions import CPendingDeprecationWarning
 from celery.loaders.base import BaseLoader
 from django.conf import settings
 from kombu import Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+# Advice to set worker_cancel_long_running_tasks_on_connection_loss, at every lost connection. It is set, below.
+warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
 
 MAINTENANCE = "maintenance"  # the default queue: short work of the clock's
 QUEUES = (MAINTENANCE,)  # what a worker started without -Q takes from

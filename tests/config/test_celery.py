@@ -20,7 +20,7 @@ def test_tasks_are_found_and_nothing_but_json_is_taken():
     assert app.conf.task_serializer == "json"
     assert app.conf.task_acks_late
     assert app.conf.worker_prefetch_multiplier == 1
-    assert app.conf.result_backend is None
+    assert not app.conf.result_backend
     assert app.conf.task_time_limit < app.conf.broker_transport_options["visibility_timeout"]
     assert app.conf.broker_connection_max_retries is None
 
