@@ -16,6 +16,7 @@ from tokens.scopes import Scope
 
 # An action of a scope, by the permission it takes. Their order is the order of a token's actions.
 _PERMISSIONS = {"pull": "repository:pull", "push": "repository:push", "delete": "artifact:delete"}
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 _CATALOG = ("registry", "catalog")
 
 
@@ -88,4 +89,4 @@ def sign(actor: Actor, entries: Sequence[Entry]) -> Token:
         "jti": secrets.token_urlsafe(16),
         "access": [{"type": e.kind, "name": e.name, "actions": e.actions} for e in entries],
     }
-    return Token(signer.jws(json.dumps(payload).encode()), issued_at=now, expires_at=expires)
+    return Token(signer.jws(_encode(payload).encode()), issued_at=now, expires_at=expires)

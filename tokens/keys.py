@@ -122,7 +122,7 @@ def _load_signer() -> Signer:
     if not isinstance(private_key, ec.EllipticCurvePrivateKey):
         raise TypeError(f"signing key {row.kid} is not an elliptic curve key")
     _keys.public.setdefault(row.kid, private_key.public_key())
-    header = json.dumps({"alg": "ES256", "kid": row.kid, "typ": "JWT"}).encode()
+    header = json.dumps({"alg": "ES256", "kid": row.kid, "typ": "JWT"}, separators=(",", ":")).encode()
     return Signer(row.kid, private_key, _base64(header))
 
 
