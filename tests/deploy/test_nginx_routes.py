@@ -1,0 +1,333 @@
+"""Every route of nginx, before a real Distribution and a stand-in for Django."""
+
+import hashlib
+import os
+import shutil
+import socket
+
+import pytest
+
+from tests.deploy.front import BAD, GOOD, Front
+
+BLOB = os.urandom(70_000)
+HEX = hashlib.sha256(BLOB).hexdigest()
+PATH = f"/v2/acme/tools/cli/blobs/sha256:{HEX}"
+
+
+def begin(front: Front, repository: str = "acme/tools/cli") -> str:
+    """Start an upload at Distribution itself, as Django would."""
+    host, port = front.registry.split(":")
+    with socket.create_connection((host, int(port))) as link:
+        link.sendall(f"POST /v2/{repository}/blobs/uploads/ HTTP/1.0\r\nHost: x\r\n\r\n".encode())
+        answer = b""
+        while more := link.recv(65536):
+            answer += more
+    return next(line[10:] for line in answer.decode().split("\r\n") if line.lower().startswith("location: "))
+
+
+def commit(location: str, digest: str) -> str:
+    return f"{location}&digest={digest}"
+
+
+@pytest.fixture
+def blob(front: Front) -> str:
+    answer = front.ask("PUT", commit(begin(front), f"sha256:{HEX}"), BLOB, GOOD)
+    assert answer.status == 201, answer
+    front.asked.clear()
+    return PATH
+
+
+def test_it_sends_a_blob_from_the_store_when_the_gate_says_yes(front, blob):
+    answer = front.ask("GET", blob, headers=GOOD)
+    assert (answer.status, answer.body) == (200, BLOB)
+    assert answer.headers["Content-Type"] == "application/octet-stream"
+    assert answer.headers["Docker-Content-Digest"] == f"sha256:{HEX}"
+    assert answer.headers.get_all("ETag") == [f'"sha256:{HEX}"']
+    assert answer.headers["Cache-Control"] == "max-age=31536000, private"
+    assert answer.headers["Docker-Distribution-Api-Version"] == "registry/2.0"
+    assert len(answer.headers["X-Request-Id"]) == 32
+    assert front.to_django() == []
+
+
+def test_it_answers_head_and_ranges_of_a_blob(front, blob):
+    head = front.ask("HEAD", blob, headers=GOOD)
+    assert (head.status, head.headers["Content-Length"], head.body) == (200, str(len(BLOB)), b"")
+    part = front.ask("GET", blob, headers=GOOD | {"Range": "bytes=10-19"})
+    assert (part.status, part.body) == (206, BLOB[10:20])
+    assert part.headers["Content-Range"] == f"bytes 10-19/{len(BLOB)}"
+    beyond = front.ask("GET", blob, headers=GOOD | {"Range": "bytes=70000-"})
+    assert (beyond.status, beyond.code) == (416, "RANGE_INVALID")
+    assert beyond.headers["Content-Range"] == f"bytes */{len(BLOB)}"
+
+
+def test_it_asks_the_gate_once_for_a_token_and_a_repository(front, blob):
+    token = {"Authorization": "Bearer good"}
+    for _ in range(3):
+        assert front.ask("GET", blob, headers=token).status == 200
+    assert len(front.to_gate()) <= 1
+    for asked in front.to_gate():
+        assert (asked.path, asked.headers["x-repository"]) == ("/internal/gate/pull", "acme/tools/cli")
+
+
+def test_a_refusal_is_said_by_django_and_not_remembered(front, blob):
+    for _ in range(2):
+        answer = front.ask("GET", blob, headers=BAD)
+        assert (answer.status, answer.code) == (401, "UNAUTHORIZED")
+        assert answer.headers.get_all("WWW-Authenticate") == ["Bearer realm=here"]
+    assert len(front.to_gate()) == 2
+    assert [asked.path for asked in front.to_django()] == [blob, blob]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Authorization": "Basic Z29vZA=="},
+        GOOD | {"If-None-Match": f'"sha256:{HEX}"'},
+        GOOD | {"If-Modified-Since": "Tue, 01 Jan 2030 00:00:00 GMT"},
+        GOOD | {"If-Match": '"x"'},
+    ],
+)
+def test_what_needs_a_thought_goes_to_django(front, blob, headers):
+    front.ask("GET", blob, headers=headers)
+    assert [asked.path for asked in front.to_django()] == [blob]
+    assert front.to_gate() == []
+
+
+def test_a_blob_of_another_repository_goes_to_django(front, blob):
+    other = blob.replace("acme/tools/cli", "acme/other")
+    front.ask("GET", other, headers=GOOD)
+    assert [asked.path for asked in front.to_django()] == [other]
+
+
+def test_django_sends_a_blob_by_x_accel_redirect_with_its_headers(front, blob):
+    answer = front.ask("GET", f"/accel/{HEX}")
+    assert (answer.status, answer.body) == (200, BLOB)
+    assert answer.headers["Docker-Content-Digest"] == f"sha256:{HEX}"
+    assert answer.headers.get_all("ETag") == [f'"sha256:{HEX}"']
+    assert answer.headers["Cache-Control"] == "private"
+    assert answer.headers["Content-Type"] == "application/x-blob"
+    gone = front.ask("GET", f"/accel/{'0' * 64}")
+    assert (gone.status, gone.code) == (404, "BLOB_UNKNOWN")
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_patch_streams_to_distribution_behind_the_gate(front, chunked):
+    location = begin(front)
+    answer = front.ask("PATCH", location, BLOB, GOOD | {"Content-Type": "text/plain"}, chunked=chunked)
+    assert (answer.status, answer.headers["Range"]) == (202, f"0-{len(BLOB) - 1}")
+    assert answer.headers["Location"].startswith("/v2/acme/tools/cli/blobs/uploads/")
+    assert len(answer.headers["X-Request-Id"]) == 32
+    [asked] = front.asked
+    assert (asked.method, asked.path, asked.body) == ("GET", "/internal/gate/push", b"")
+    assert asked.headers["x-repository"] == "acme/tools/cli"
+    assert asked.headers["x-original-method"] == "PATCH"
+    assert asked.headers["x-original-uri"] == location
+    assert asked.headers["x-upload"] == location.partition("?")[0].rpartition("/")[2]
+    assert "content-range" not in asked.headers
+
+
+def test_the_gate_sees_the_content_range_and_the_client(front):
+    front.ask("PATCH", begin(front), b"x", GOOD | {"Content-Range": "7-7", "User-Agent": "docker/27"})
+    [asked] = front.asked
+    assert (asked.headers["content-range"], asked.headers["user-agent"]) == ("7-7", "docker/27")
+    assert asked.headers["host"] == f"127.0.0.1:{front.port}"
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize("digest", ["", f"&digest=sha256:{HEX}", f"&digest=sha512:{'0' * 128}"])
+def test_a_refused_upload_gets_djangos_words_and_its_bytes_are_thrown_away(front, chunked, digest):
+    location = begin(front) + digest
+    method = "PUT" if digest else "PATCH"
+    body = bytes(20 * 1024 * 1024)
+    before = front.bodies_put_on_disk
+    answer = front.ask(method, location, body, BAD, chunked=chunked)
+    assert (answer.status, answer.code) == (401, "UNAUTHORIZED")
+    assert answer.headers.get_all("WWW-Authenticate") == ["Bearer realm=here"]
+    [asked] = front.to_django()
+    assert (asked.method, asked.path, asked.body) == (method, location, b"")
+    assert "transfer-encoding" not in asked.headers
+    assert front.bodies_put_on_disk == before
+
+
+def test_a_failing_gate_is_no_yes(front):
+    answer = front.ask("PATCH", begin(front), b"bytes", {"Authorization": "Bearer boom"})
+    assert (answer.status, answer.body) == (500, b"boom")  # Django's own answer to the same request
+    assert [asked.method for asked in front.to_django()] == ["PATCH"]
+
+
+@pytest.mark.parametrize("digest", [f"sha512:{hashlib.sha512(BLOB).hexdigest()}", "md5:00", "sha1:"])
+def test_a_commit_by_another_digest_goes_to_django_with_its_bytes(front, digest):
+    location = commit(begin(front), digest)
+    assert front.ask("PUT", location, BLOB, GOOD, chunked=True).body == b'{"by":"django"}'
+    gate, django = front.asked
+    assert (gate.path, gate.headers["x-original-method"]) == ("/internal/gate/push", "PUT")
+    assert (django.method, django.path, django.body) == ("PUT", location, BLOB)
+    assert django.headers["content-length"] == str(len(BLOB))
+
+
+def test_an_upload_in_one_request_goes_to_django_with_its_bytes_behind_the_gate(front):
+    path = f"/v2/acme/app/blobs/uploads/?digest=sha256:{HEX}"
+    body = bytes(6 * 1024 * 1024)
+    before = front.bodies_put_on_disk
+    assert front.ask("POST", path, body, GOOD).status == 200
+    assert front.bodies_put_on_disk == before + 1
+    gate, django = front.asked
+    assert (gate.headers["x-original-method"], gate.headers["x-repository"]) == ("POST", "acme/app")
+    assert (django.method, django.path, len(django.body)) == ("POST", path, len(body))
+    front.asked.clear()
+    assert front.ask("POST", path, BLOB, BAD).status == 401
+    assert [len(asked.body) for asked in front.to_django()] == [0]
+
+
+def test_other_methods_of_an_upload_go_to_django(front):
+    location = begin(front)
+    for method in ("GET", "DELETE"):
+        assert front.ask(method, location, headers=GOOD).body == b'{"by":"django"}'
+    front.ask("POST", "/v2/acme/app/blobs/uploads/?mount=sha256:1&from=acme/x", b"", GOOD)
+    assert [asked.method for asked in front.asked] == ["GET", "DELETE", "POST"]
+
+
+def test_distributions_own_refusals_reach_the_client(front):
+    done = begin(front)
+    assert front.ask("PUT", commit(done, f"sha256:{HEX}"), BLOB, GOOD).status == 201
+    answer = front.ask("PATCH", done, b"x", GOOD)
+    assert (answer.status, answer.code) == (404, "BLOB_UPLOAD_UNKNOWN")
+
+
+def test_an_upload_that_distribution_calls_wrong_is_told_to_django_to_throw_away(front):
+    location = commit(begin(front), f"sha256:{'0' * 64}")
+    front.ask("PUT", location, b"x", GOOD | {"X-Upload-Failed": "mine"})
+    [asked] = front.to_django()
+    assert (asked.method, asked.path, asked.body, asked.headers["x-upload-failed"]) == ("PUT", location, b"", "1")
+
+
+@pytest.mark.parametrize("headers", [GOOD, BAD])
+def test_no_client_can_say_that_an_upload_failed(front, headers):
+    location = begin(front)
+    for method, path in (("PUT", commit(location, "sha512:0")), ("PATCH", location), ("GET", location)):
+        front.ask(method, path, b"x", headers | {"X-Upload-Failed": "1"})
+    assert front.asked
+    assert not any("x-upload-failed" in asked.headers for asked in front.asked)
+
+
+def test_bodies_that_belong_nowhere_are_limited(front):
+    body = bytes(5 * 1024 * 1024 + 1)
+    for path in ("/v2/acme/app/manifests/1", "/v2/acme/app/blobs/uploads/", "/api/v2.0/projects"):
+        for chunked in (False, True):
+            answer = front.ask("POST", path, body, GOOD, chunked=chunked)
+            assert (answer.status, answer.code) == (413, "SIZE_INVALID")
+    assert front.asked == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/internal/gate/pull", "/internal", "//internal/gate/pull", "/%69nternal/gate/pull", "/x/../internal/gate/push",
+        "/x/..%2finternal/gate/pull", "/_gate/pull", "/_gate/push", f"/_blob/{HEX[:2]}/{HEX}", "/_refused",
+        "/_buffered", "/_stopped", "/_django", "/_say/503", "/_", "/_x",
+    ],
+)  # fmt: skip
+def test_internal_places_are_not_found_from_outside(front, path):
+    answer = front.ask("GET", path, headers=GOOD)
+    assert (answer.status, answer.headers["Content-Type"]) == (404, "application/json")
+    assert front.asked == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/v2/acme/tools/cli%2f..%2fcli/blobs/sha256:{HEX}",
+        f"/v2/acme/x/../tools/cli/blobs/sha256:{HEX}",
+        f"/v2/acme/tools/%63li/blobs/sha256:{HEX}",
+    ],
+)
+def test_an_odd_spelling_is_judged_by_what_it_names(front, blob, path):
+    """nginx reads the path as the plain one: the gate is asked about that repository and no other."""
+    front.asked.clear()
+    answer = front.ask("GET", path, headers={"Authorization": "Bearer bad"})
+    assert answer.status == 401
+    assert {asked.headers["x-repository"] for asked in front.to_gate()} == {"acme/tools/cli"}
+
+
+@pytest.mark.parametrize(
+    "name", ["..", "acme/..", "acme/_layers", "Acme/x", "acme/x%00", "acme/x%0d%0aA:b", "acme/%c3%a9"]
+)
+def test_names_that_are_none_reach_neither_store_nor_distribution(front, blob, name):
+    answer = front.ask("GET", f"/v2/{name}/blobs/sha256:{HEX}", headers=GOOD)
+    assert front.to_gate() == []
+    assert answer.body != BLOB
+
+
+def test_what_was_judged_is_what_goes_upstream(front):
+    location = begin(front)
+    crooked = location.replace("/v2/acme/tools/cli/", "/v2/acme/other/../tools/%63li/")
+    assert front.ask("PATCH", crooked, b"x", GOOD).status == 202
+    [asked] = front.asked
+    assert asked.headers["x-repository"] == "acme/tools/cli"
+
+
+def test_a_name_of_a_mebibyte_is_refused_in_json(front):
+    answer = front.ask("GET", f"/v2/{'a' * 1024 * 1024}/tags/list")
+    assert (answer.status, answer.headers["Content-Type"], answer.code) == (414, "application/json", "UNSUPPORTED")
+    header = front.ask("GET", "/v2/", headers={"X-Long": "a" * 1024 * 1024})
+    assert (header.status, header.code) == (400, "UNSUPPORTED")
+
+
+def test_a_token_of_many_scopes_fits(front):
+    assert front.ask("GET", "/x", headers={"Authorization": "Bearer " + "a" * 15_000}).status == 200
+
+
+def test_rubbish_is_answered_with_json(front):
+    with socket.create_connection(("127.0.0.1", front.port)) as link:
+        link.sendall(b"NONSENSE\r\n\r\n")
+        assert b'"errors"' in link.recv(65536)
+
+
+def test_django_learns_host_scheme_address_and_request_id(front):
+    front.ask("GET", "/x", headers={"Host": "registry.example", "X-Real-IP": "6.6.6.6", "X-Request-Id": "mine"})
+    [asked] = front.asked
+    assert asked.headers["host"] == "registry.example"
+    assert asked.headers["x-forwarded-proto"] == "http"
+    assert asked.headers["x-real-ip"] == "127.0.0.1"
+    assert len(asked.headers["x-request-id"]) == 32
+
+
+def test_a_trusted_balancer_tells_address_and_scheme(front):
+    front.ask("GET", "/x", headers={"X-Forwarded-For": "9.9.9.9, 127.0.0.1", "X-Forwarded-Proto": "https"})
+    front.ask("GET", "/y", headers={"X-Forwarded-Proto": "gopher"})
+    told, lied = front.asked
+    assert (told.headers["x-real-ip"], told.headers["x-forwarded-proto"]) == ("9.9.9.9", "https")
+    assert lied.headers["x-forwarded-proto"] == "http"
+
+
+def test_pages_are_compressed_and_json_is_not(front):
+    answer = front.ask("GET", "/x", headers={"Accept-Encoding": "gzip"})
+    assert "Content-Encoding" not in answer.headers
+
+
+def test_without_django_it_says_so_in_json_at_once(own_front):
+    location = begin(own_front)
+    own_front.django.shutdown()
+    own_front.django.server_close()
+    for method, path in (("GET", PATH), ("GET", "/"), ("PATCH", location), ("POST", "/v2/a/b/blobs/uploads/?digest=x")):
+        answer = own_front.ask(method, path, None if method == "GET" else b"x", GOOD)
+        assert (answer.status, answer.code, answer.headers["Retry-After"]) == (503, "UNAVAILABLE", "2"), (method, path)
+
+
+def test_without_distribution_an_upload_is_503_in_json(own_front):
+    location = begin(own_front)
+    own_front.distribution.kill()
+    own_front.distribution.wait()
+    answer = own_front.ask("PATCH", location, BLOB, GOOD)
+    assert (answer.status, answer.code) == (503, "UNAVAILABLE")
+
+
+def test_a_failure_of_distribution_is_503_in_json(own_front):
+    """Its disk is gone: it answers 500, and the client must read that a new try is worth it."""
+    location = begin(own_front)
+    shutil.rmtree(own_front.store)
+    own_front.store.write_bytes(b"no directory")
+    answer = own_front.ask("PATCH", location, BLOB, GOOD)
+    assert (answer.status, answer.code, answer.headers["Retry-After"]) == (503, "UNAVAILABLE", "2")
+    assert own_front.to_django() == []
