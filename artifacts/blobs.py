@@ -11,10 +11,10 @@ from artifacts import store
 from artifacts.models import Blob, BlobCommit, BlobLink, ManifestBlob
 from artifacts.upstream import registry
 from db.locks import advisory_lock
+from db.prepared import fetch
 from oci.client import BlobInfo
 from oci.digest import Digest
 from oci.errors import BlobUnknown, Unavailable, Unsupported
-from rbac.prepared import fetch
 
 _FIND = """
 SELECT b.canonical, b.size
@@ -124,7 +124,9 @@ def mount(repository: str, digest: Digest, source: str) -> bool:
     info = find(source, digest)
     if info is None or not registry().mount_blob(repository, info.digest, source):
         return False
-    remember_alias(digest, info)
+    if digest != info.digest:
+        remember_alias(digest, info)
+        store.write_link(repository, digest, info.digest)  # Distribution links the name the mount was asked by only
     note_commit(repository, digest)
     return True
 

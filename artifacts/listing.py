@@ -11,10 +11,10 @@ from typing import Any, Generic, TypeVar
 from django.db.models import F, Func, IntegerField
 
 from artifacts.models import Manifest, Tag
+from db.prepared import fetch
 from oci import manifest as oci_manifest
 from oci.digest import Digest
 from oci.errors import ManifestInvalid, NameUnknown
-from rbac.prepared import fetch
 
 PAGE = 1000  # entries of a page when the client names no number, and the most it gets
 REFERRERS_BYTES = 3 * 1024 * 1024  # of descriptors on one page: the whole index must stay below 4 MiB

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from django.db import transaction
 
 import audit
-from artifacts.models import Manifest, ManifestChild, Tag
+from artifacts import store
+from artifacts.models import BlobLink, Manifest, ManifestChild, Tag
 from artifacts.upstream import registry
 from db.locks import advisory_lock
+from db.prepared import fetch
 from oci import manifest as oci_manifest
 from oci.digest import Digest
 from oci.errors import Denied, ManifestUnknown
 from oci.reference import project_of
 from rbac.actors import Actor
-from rbac.prepared import fetch
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,8 @@ def delete(repository: str, digest: Digest, *, actor: Actor, context: audit.Cont
     """
     with advisory_lock(repository):
         with transaction.atomic():
-            row = Manifest.objects.select_for_update().filter(repository__name=repository, digest=str(digest)).first()
+            rows = Manifest.objects.filter(repository__name=repository, digest=str(digest)).defer("payload")
+            row = rows.select_for_update(of=("self",)).first()
             if row is None:
                 raise ManifestUnknown(detail={"name": repository, "reference": str(digest)})
             gone = _with_referrers(row)
@@ -99,12 +101,15 @@ def delete(repository: str, digest: Digest, *, actor: Actor, context: audit.Cont
 
 
 def _with_referrers(manifest: Manifest) -> list[Manifest]:
-    """The manifest and all that hangs on it by `subject`, directly or through another referrer, referrers last."""
+    """The manifest and all that hangs on it by `subject`, directly or through another referrer, referrers last.
+
+    Locked in the order of their ids, and without their bytes, of which there may be many.
+    """
     found = {manifest.digest: manifest}
     wave = [manifest.digest]
     while wave:
-        referrers = Manifest.objects.filter(repository_id=manifest.repository_id, subject__in=wave)
-        fresh = {row.digest: row for row in referrers if row.digest not in found}
+        rows = Manifest.objects.filter(repository_id=manifest.repository_id, subject__in=wave).only("digest")
+        fresh = {row.digest: row for row in rows.select_for_update().order_by("pk") if row.digest not in found}
         found.update(fresh)
         wave = list(fresh)
     return list(found.values())
@@ -129,7 +134,15 @@ def _delete_rows(repository: str, gone: list[Manifest], *, actor: Actor, context
 
 
 def _delete_upstream(repository: str, manifest: Manifest) -> None:
-    """Take the upstream copy away, be it a manifest or, where Distribution refused it as one, a blob."""
-    digest = Digest.of(bytes(manifest.payload))
-    if not registry().delete_manifest(repository, digest):
-        registry().delete_blob(repository, digest)
+    """Take the copy in the store away.
+
+    Distribution then unlinks the blob of the same digest too, be it our copy of a manifest it refused or a blob that
+    happens to have a manifest's bytes; where a manifest names that, its link is put back.
+    """
+    digest = Digest.parse(manifest.digest)
+    if digest.algorithm != "sha256":
+        store.forget_revision(repository, digest)
+        return
+    registry().delete_manifest(repository, digest)
+    if BlobLink.objects.filter(repository__name=repository, blob__canonical=str(digest)).exists():
+        store.write_link(repository, digest, digest)

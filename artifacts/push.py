@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 import audit
-from artifacts import blobs
+from artifacts import blobs, store
 from artifacts.models import Blob, BlobLink, Manifest, ManifestBlob, ManifestChild, Repository, Tag
 from artifacts.upstream import registry
 from db.locks import advisory_lock
@@ -67,7 +67,7 @@ def push(
     with advisory_lock(repository, shared=True):
         contents = _locate(repository, parsed)
         if not Manifest.objects.filter(repository__name=repository, digest=str(digest)).exists():
-            store_upstream(repository, parsed.media_type, payload)
+            store_upstream(repository, digest, parsed.media_type, payload)
         with transaction.atomic():
             row = _write_manifest(_repository_row(project, repository), digest, parsed, payload, contents)
             _move_tags(row, names)
@@ -129,19 +129,25 @@ def _locate(repository: str, parsed: oci_manifest.Manifest) -> _Contents:
     return _Contents(located, found)
 
 
-def store_upstream(repository: str, media_type: str, payload: bytes) -> None:
+def store_upstream(repository: str, digest: Digest, media_type: str, payload: bytes) -> None:
     """Leave the bytes with the upstream registry, so that the store alone can rebuild the database.
 
-    Distribution refuses some manifests that the specification allows (one that names content by sha512, one of a
-    type it doesn't know) and breaks down on others (500 to a foreign layer without URLs, or with one that isn't HTTP):
-    their bytes are kept as a blob of the repository instead. One that is really away refuses that too.
+    Distribution takes no manifest by sha512, refuses some that the specification allows (one that names content by
+    sha512, one of a type it doesn't know) and breaks down on others (500 to a foreign layer without URLs, or with one
+    that isn't HTTP). Their bytes are kept as a blob of the repository, and the link that makes it a manifest is
+    written past Distribution. One that is really away refuses the blob too.
     """
-    digest = Digest.of(payload)
-    try:
-        registry().put_manifest(repository, digest, media_type, payload)
-    except (ManifestInvalid, ManifestBlobUnknown, ManifestUnknown, BlobUnknown, DigestInvalid, Unavailable):
-        location = registry().start_upload(repository)
-        registry().commit_upload(location, digest, payload, len(payload))
+    canonical = Digest.of(payload)
+    if digest == canonical:
+        try:
+            registry().put_manifest(repository, digest, media_type, payload)
+        except (ManifestInvalid, ManifestBlobUnknown, ManifestUnknown, BlobUnknown, DigestInvalid, Unavailable):
+            pass
+        else:
+            return
+    location = registry().start_upload(repository)
+    registry().commit_upload(location, canonical, payload, len(payload))
+    store.write_revision(repository, digest, canonical)
 
 
 def _write_manifest(

@@ -129,6 +129,10 @@ def link_path(repository: str, digest: Digest) -> str:
     return f"{repository_path(repository)}/_layers/{digest.algorithm}/{digest.hex}/link"
 
 
+def revision_path(repository: str, digest: Digest) -> str:
+    return f"{repository_path(repository)}/_manifests/revisions/{digest.algorithm}/{digest.hex}/link"
+
+
 def presigned_url(digest: Digest) -> str:
     """A URL that serves the blob's bytes from the object store for PRESIGNED_LIFETIME seconds."""
     return storage().url(blob_path(digest))
@@ -146,6 +150,8 @@ def blob_size(digest: Digest) -> int | None:
 def read_link(path: str) -> Digest | None:
     """The digest a link file names; None where it is missing, or empty after a disk ran full."""
     try:
+        if driver() == "azure" and not storage().exists(path):  # its library has an error of its own for that
+            return None
         with storage().open(path) as file:
             return Digest.parse(file.read(200).decode("ascii", "replace").strip())
     except (FileNotFoundError, DigestInvalid):
@@ -208,8 +214,22 @@ def is_link_broken(repository: str, digest: Digest) -> bool:
 
 def write_link(repository: str, digest: Digest, target: Digest) -> None:
     """Link a blob into a repository as Distribution does, over a link that is missing or broken."""
+    _write(link_path(repository, digest), target)
+
+
+def write_revision(repository: str, digest: Digest, target: Digest) -> None:
+    """Say that a repository has a manifest known by `digest`, whose bytes are the blob `target`."""
+    _write(revision_path(repository, digest), target)
+
+
+def forget_revision(repository: str, digest: Digest) -> None:
     with _writing():
-        storage().save(link_path(repository, digest), ContentFile(str(target).encode("ascii")))
+        storage().delete(revision_path(repository, digest))
+
+
+def _write(path: str, target: Digest) -> None:
+    with _writing():
+        storage().save(path, ContentFile(str(target).encode("ascii")))
 
 
 @contextmanager
@@ -223,6 +243,18 @@ def _writing() -> Iterator[None]:
         if driver() == "filesystem":
             raise
         raise Unavailable(f"the blob store failed: {type(error).__name__}") from error
+
+
+def manifest_bytes(repository: str, digest: Digest, limit: int) -> bytes | None:
+    """The bytes of a manifest that the store has in a repository; None where they are missing or beyond `limit`."""
+    target = read_link(revision_path(repository, digest))
+    return read_blob(target, limit) if target else None
+
+
+def has_manifest(repository: str, digest: Digest) -> bool:
+    """Whether the store has a manifest in a repository, link and bytes."""
+    target = read_link(revision_path(repository, digest))
+    return target is not None and blob_size(target) is not None
 
 
 def read_blob(digest: Digest, limit: int) -> bytes | None:

@@ -8,13 +8,14 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from artifacts.reconcile import Difference, reconcile
+from oci.errors import Unavailable
 
 
 class Command(BaseCommand):
     help = (
         "Report what differs between the database and the blob store. --adopt brings into the database what the "
         "store has (an older registry's content, or ours after the database was lost); --repair puts back into the "
-        "store what the database has. Exits with 1 while differences remain."
+        "store what the database has. Exits with 1 while differences remain, with 2 when it could not be finished."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -26,12 +27,15 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002
         found = mended = 0
-        for difference in reconcile(
-            adopt=options["adopt"], repair=options["repair"], into=options["into"], only=options["repository"]
-        ):
-            found += 1
-            mended += difference.mended
-            self.stdout.write(self._line(difference, as_json=options["json"]))
+        try:
+            for difference in reconcile(
+                adopt=options["adopt"], repair=options["repair"], into=options["into"], only=options["repository"]
+            ):
+                found += 1
+                mended += difference.mended
+                self.stdout.write(self._line(difference, as_json=options["json"]))
+        except Unavailable as error:
+            raise CommandError(f"stopped: {error.message}", returncode=2) from error
         if not options["json"]:
             self.stdout.write(f"{found} differences, {mended} mended")
         if found > mended:
