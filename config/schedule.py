@@ -39,9 +39,7 @@ FIXED = (
     Schedule("audit-drain", "audit.drain", every=3),
     # By interval, not by cron: a clock that was down at midnight does it when it is back.
     Schedule("audit-partitions", "audit.keep_partitions", every=DAY),
-    Schedule("login-failures", "rbac.purge_login_failures", every=HOUR),
     Schedule("blob-commits", "artifacts.forget_commits", every=DAY),
-    Schedule("refresh-tokens", "tokens.purge_refresh_tokens", every=HOUR),
 )
 
 # Each answers the schedules that users edit, from its rows (replication policies, scans, …), when the clock asks. One

@@ -4,13 +4,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from db.prepared import fetch
 from oci.reference import project_of
 from rbac import accounts
 from rbac.accounts import Account
 from rbac.actors import Actor
 from rbac.matrix import PUBLIC
 from rbac.policy import roles_with
-from rbac.prepared import fetch
 
 # `artifacts_repository` belongs to artifacts, which stands above this package and can't be imported here; the
 # table is named in SQL alone. A locked user comes back with no member roles.

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 from django.utils.crypto import salted_hmac
 
+from db.prepared import fetch
 from rbac.actors import Actor
-from rbac.prepared import fetch
 
 _STATEMENT = "SELECT id, username, password, is_active, is_admin, session_epoch FROM rbac_user WHERE username = %s"
 

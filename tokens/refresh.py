@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 
+from db.prepared import fetch
 from rbac.accounts import Account
-from rbac.prepared import fetch
 from tokens.models import RefreshToken
 
 _SECRET_BYTES = 32

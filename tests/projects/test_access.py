@@ -2,12 +2,12 @@ import pytest
 from django.db import OperationalError, connection, transaction
 
 from artifacts.models import Repository
+from db.prepared import fetch
 from projects.access import grants
 from projects.models import Project
 from rbac.actors import ANONYMOUS, SYSTEM, Actor
 from rbac.matrix import DEVELOPER, GUEST, MAINTAINER, PUBLIC
 from rbac.models import User
-from rbac.prepared import fetch
 from tests.people import join, make_group, make_project, make_user
 
 pytestmark = pytest.mark.django_db

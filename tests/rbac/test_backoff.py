@@ -2,10 +2,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from db.prepared import fetch
 from rbac import backoff
 from rbac.backoff import BackOff, check, fail, succeed
 from rbac.models import LoginFailure
-from rbac.prepared import fetch
 
 pytestmark = pytest.mark.django_db
 
