@@ -62,12 +62,16 @@ def held_down(stack: Running, piece: str) -> Iterator[None]:
     """A piece that is killed again as often as the stack starts it anew."""
     done = threading.Event()
 
+    def kill_all() -> None:
+        pid = stack.pid_of(piece)
+        if pid:
+            send(family(pid), signal.SIGKILL)
+
     def keep_killing() -> None:
         while not done.wait(0.02):
-            pid = stack.pid_of(piece)
-            if pid:
-                send(family(pid), signal.SIGKILL)
+            kill_all()
 
+    kill_all()
     thread = threading.Thread(target=keep_killing)
     thread.start()
     try:

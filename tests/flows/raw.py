@@ -35,6 +35,8 @@ def exchange(base: str, request: bytes) -> RawAnswer | None:
 
 
 def parse(received: bytes) -> RawAnswer:
+    if not received.startswith(b"HTTP/"):
+        return RawAnswer(0, "", received)  # as in the days before answers had heads
     head, _, body = received.partition(b"\r\n\r\n")
     while head.startswith(b"HTTP/1.1 100"):
         head, _, body = body.partition(b"\r\n\r\n")

@@ -106,12 +106,15 @@ class Running:
 
 
 @contextmanager
-def running_stack(home: Path, **settings: str) -> Iterator[Running]:
-    """`make run`'s own command with a home and a port of its own; `settings` are ROADSTEAD_* of its environment."""
+def running_stack(home: Path, *, durable: bool = False, **settings: str) -> Iterator[Running]:
+    """`make run`'s own command with a home and a port of its own; `settings` are ROADSTEAD_* of its environment.
+
+    One that isn't `durable` may forget what it committed last when PostgreSQL is killed.
+    """
     home.mkdir(parents=True, exist_ok=True)
     port, said = free_port(), home / "stack.log"
     environment = {"ROADSTEAD_HOME": str(home), "ROADSTEAD_PORT": str(port), "ROADSTEAD_HOSTNAME": "127.0.0.1"}
-    command = [sys.executable, "-m", "deploy", "--not-durable", "--lifeline"]
+    command = [sys.executable, "-m", "deploy", "--lifeline", *([] if durable else ["--not-durable"])]
     with said.open("wb") as log:
         process = subprocess.Popen(
             command,

@@ -42,8 +42,11 @@ def certificate(workspace: Path) -> Certificate:
 
 @pytest.fixture(scope="module")
 def secure(workspace: Path, certificate: Certificate) -> Iterator[Running]:
-    paths = {"ROADSTEAD_TLS_CERT": str(certificate.certificate), "ROADSTEAD_TLS_KEY": str(certificate.key)}
-    with running_stack(workspace / "secure", **paths) as running:
+    with running_stack(
+        workspace / "secure",
+        ROADSTEAD_TLS_CERT=str(certificate.certificate),
+        ROADSTEAD_TLS_KEY=str(certificate.key),
+    ) as running:
         running.create_project("vault")
         yield running
 
@@ -111,7 +114,7 @@ def test_a_forwarded_protocol_that_is_none_is_not_repeated(proto: str, stack: Ru
 
 
 BALANCER = """
-daemon off; error_log stderr; pid {home}/nginx.pid; worker_processes 1;
+user root; daemon off; error_log stderr; pid {home}/nginx.pid; worker_processes 1;
 events {{}}
 http {{
   access_log off; client_body_temp_path {home}/b; proxy_temp_path {home}/p; fastcgi_temp_path {home}/f;
