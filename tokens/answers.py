@@ -5,7 +5,7 @@ import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from django.db import DatabaseError, InterfaceError
+from django.db import InterfaceError, OperationalError
 from django.http import HttpResponse
 
 from audit.spool import SpoolError
@@ -40,7 +40,7 @@ _CLIENTS = {
     BackOff: errors.TooManyRequests,
     InvalidScope: InvalidRequest,
 }
-_OUTAGES = (DatabaseError, InterfaceError, SpoolError)
+_OUTAGES = (OperationalError, InterfaceError, SpoolError)
 
 # RFC 6749 section 5.2's word for each. `invalid_grant` is answered with 401, not 400: docker shows
 # "unauthorized" then, and asks for the password again.

@@ -7,11 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 
+from audit.entry import clean_text
 from db.prepared import fetch
 from rbac.accounts import Account
 from tokens.models import RefreshToken
 
 _SECRET_BYTES = 32
+_CLIENT = 255  # characters kept of what a client calls itself
 _LONGEST = 128  # characters of what may be presented
 _SLIDE = timedelta(days=1)  # how much later the expiry must become for it to be worth a write
 _STATEMENT = """
@@ -36,7 +38,7 @@ def create(account: Account, *, client: str) -> str:
         digest=_digest(secret),
         user_id=account.id,
         session_hash=account.session_hash,
-        client=client,
+        client=clean_text(client, _CLIENT),
         expires_at=now + settings.REFRESH_TOKEN_LIFETIME,
     )
     return secret

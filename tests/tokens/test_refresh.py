@@ -150,3 +150,13 @@ def test_a_dead_one_is_recorded():
     use("dead")
 
     assert trail() == [("anonymous", "login", "user", "anonymous", "failure")]
+
+
+@pytest.mark.parametrize("client", ["\x00docker", "d" * 600, "\u202edocker"])
+def test_whatever_a_client_calls_itself_is_kept_printable_and_short(alice, client):
+    response = get(user="alice", offline_token="true", client_id=client)
+
+    assert response.status_code == 200
+    kept = RefreshToken.objects.get().client
+    assert kept.isprintable()
+    assert 0 < len(kept) <= 255
