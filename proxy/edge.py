@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import wraps
 
 from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
-from django.db import DatabaseError, InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError, InternalError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.http.request import UnreadablePostError
 
@@ -62,6 +62,7 @@ def endpoint(*methods: str) -> Callable[[View], View]:
 ERRORS: list[tuple[type[Exception], Callable[[Exception], errors.RegistryError]]] = [
     (OperationalError, lambda _: errors.Unavailable()),
     (InterfaceError, lambda _: errors.Unavailable()),
+    (InternalError, lambda _: errors.Unavailable()),  # a standby that doesn't take writes, an idle transaction cut
     (SpoolError, lambda _: errors.Unavailable()),
     (RequestDataTooBig, lambda _: errors.ManifestTooLarge("the request's body is too large")),
     (UnreadablePostError, lambda _: errors.SizeInvalid("the request's body ended early")),
