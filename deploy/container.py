@@ -1,0 +1,82 @@
+"""What a container runs, from the environment alone: web, worker, clock or nginx; `healthy` asks its own piece."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from config.home import CHECKOUT
+from deploy import probes
+from deploy.__main__ import options_from
+from deploy.environment import filesystem_root
+from deploy.nginx import Site, render
+from deploy.pieces import program, web_command, worker_command
+from deploy.problem import Problem
+
+_CACHE = Path("/cache")
+_WEB, _NGINX = 8000, 8080  # the ports inside
+_MANAGE = [sys.executable, str(CHECKOUT / "manage.py")]
+
+
+def main(piece: str) -> int:
+    try:
+        return {"web": web, "worker": worker, "clock": clock, "nginx": nginx, "healthy": healthy}[piece]()
+    except KeyError:
+        print("usage: python -m deploy.container web | worker | clock | nginx | healthy", file=sys.stderr)
+        return 2
+    except Problem as problem:
+        print(f"roadstead: {problem}", file=sys.stderr)
+        return 1
+
+
+def web() -> int:
+    """Bring the database up to date, then become granian."""
+    for command in (["migrate", "--noinput"], ["bootstrap"]):
+        if status := subprocess.run([*_MANAGE, *command], check=False).returncode:
+            return status
+    return _become(web_command(["--host", "0.0.0.0", "--port", str(_WEB)], _workers()))  # noqa: S104 - a private network
+
+
+def worker() -> int:
+    return _become(worker_command(_workers()))
+
+
+def clock() -> int:
+    return _become([*_MANAGE, "clock"])
+
+
+def nginx() -> int:
+    """Render the template for this container, then become nginx."""
+    options = options_from(os.environ, (), durable=True)
+    configuration = _CACHE / "nginx.conf"
+    site = Site(
+        port=_NGINX,
+        web=os.environ.get("ROADSTEAD_WEB", f"web:{_WEB}"),
+        registry=os.environ.get("ROADSTEAD_REGISTRY", "registry:5000"),
+        temporary=_CACHE,
+        pid=_CACHE / "nginx.pid",
+        store=filesystem_root(os.environ),
+        certificate=options.certificate,
+        key=options.key,
+        trusted=options.trusted,
+    )
+    configuration.write_text(render(site), encoding="utf-8")
+    return _become([program("nginx"), "-e", "stderr", "-p", str(_CACHE), "-c", str(configuration)])
+
+
+def healthy() -> int:
+    """0 when what listens in this container answers."""
+    tls = bool(os.environ.get("ROADSTEAD_TLS_CERT"))
+    return 0 if probes.http_at(_WEB) or probes.http_at(_NGINX, tls=tls) else 1
+
+
+def _workers() -> int:
+    return int(os.environ.get("ROADSTEAD_WORKERS") or os.cpu_count() or 1)
+
+
+def _become(command: list[str]) -> int:
+    os.execv(command[0], command)  # noqa: S606 - a fixed command, and no shell is wanted
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1] if len(sys.argv) > 1 else ""))
