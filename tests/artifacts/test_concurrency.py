@@ -1,0 +1,200 @@
+"""Many at once: whatever races, a manifest that is visible has everything it names."""
+
+import json
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from artifacts import repositories, store
+from artifacts.models import BlobLink, Manifest, ManifestBlob, ManifestChild, Repository, Tag
+from artifacts.upstream import registry
+from audit import Context
+from audit.models import AuditRecord
+from oci.digest import Digest
+from oci.errors import NameUnknown
+from rbac.actors import SYSTEM
+from tests.door import image, unique
+from tests.flows.content import Content
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def at_once(*deeds: Callable[[], Any]) -> list[Any]:
+    """Run all deeds in threads that start together, each on a connection of its own; their results in order."""
+    barrier = threading.Barrier(len(deeds), timeout=30)
+
+    def run(deed: Callable[[], Any]) -> Any:
+        try:
+            connection.ensure_connection()
+            barrier.wait()
+            return deed()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(deeds)) as pool:
+        return [future.result() for future in [pool.submit(run, deed) for deed in deeds]]
+
+
+def dangling() -> list[str]:
+    """What visible manifests name and the repository doesn't hold, by our rows or by the store."""
+    lost = []
+    for manifest in Manifest.objects.select_related("repository"):
+        name = manifest.repository.name
+        document = json.loads(bytes(manifest.payload))
+        for entry in [document["config"], *document["layers"]] if "layers" in document else []:
+            digest = Digest.parse(entry["digest"])
+            if not BlobLink.objects.filter(repository=manifest.repository, blob__digest=str(digest)).exists():
+                lost.append(f"{name}: no link row to {digest}")
+            if registry().head_blob(name, digest) is None:
+                lost.append(f"{name}: upstream has no {digest}")
+        for entry in document.get("manifests", []):
+            if not Manifest.objects.filter(repository=manifest.repository, digest=entry["digest"]).exists():
+                lost.append(f"{name}: no manifest {entry['digest']}")
+        if not store.has_manifest(name, Digest.parse(manifest.digest)):
+            lost.append(f"{name}: the store has no manifest {manifest.digest}")
+    return lost
+
+
+def test_the_same_manifest_and_tag_pushed_at_once_are_there_once(door):
+    content = image(layers=3)
+    for payload in content.blobs.values():
+        door.push_blob(payload)
+    answers = at_once(*[lambda: door.put_manifest(content.top, "latest").status_code] * 6)
+    assert answers == [201] * 6
+    assert (Repository.objects.count(), Manifest.objects.count(), Tag.objects.count()) == (1, 1, 1)
+    assert ManifestBlob.objects.count() == len(content.blobs)
+    assert AuditRecord.objects.count() == 6
+    assert dangling() == []
+
+
+def test_different_manifests_pushed_to_one_tag_at_once_leave_one_of_them(door):
+    contents = [image(tag=None) for _ in range(5)]
+    for content in contents:
+        for payload in content.blobs.values():
+            door.push_blob(payload)
+    answers = at_once(*[lambda c=content: door.put_manifest(c.top, "latest").status_code for content in contents])
+    assert answers == [201] * 5
+    assert Manifest.objects.count() == 5
+    assert Tag.objects.get().manifest.digest in {content.top.digest for content in contents}
+
+
+def test_manifests_that_share_blobs_pushed_at_once_do_not_deadlock(door):
+    shared = Content()
+    layers = [shared.add_blob(unique().encode()) for _ in range(8)]
+    manifests = [
+        shared.add_manifest(
+            {
+                "schemaVersion": 2,
+                "mediaType": "application/vnd.oci.image.manifest.v1+json",
+                "config": shared.add_blob(b"{}"),
+                "layers": layers[turn:] + layers[:turn],
+            }
+        )
+        for turn in range(6)
+    ]
+    for payload in shared.blobs.values():
+        door.push_blob(payload)
+    answers = at_once(*[lambda m=manifest: door.put_manifest(m).status_code for manifest in manifests])
+    assert answers == [201] * 6
+    assert dangling() == []
+
+
+@pytest.mark.parametrize("attempt", range(8))
+def test_a_push_racing_the_deletion_of_its_blob_leaves_no_dangling_manifest(door, attempt):
+    content = image(tag=None)
+    for payload in content.blobs.values():
+        door.push_blob(payload)
+    digest = next(iter(content.blobs))
+    pushed, deleted = at_once(
+        lambda: door.put_manifest(content.top, "latest").status_code,
+        lambda: door.delete(f"blobs/{digest}").status_code,
+    )
+    assert (pushed, deleted) in {(201, 405), (400, 202)}
+    assert Manifest.objects.count() == (pushed == 201)
+    assert dangling() == []
+
+
+@pytest.mark.parametrize("attempt", range(8))
+def test_an_index_racing_the_deletion_of_its_child_leaves_no_dangling_index(door, attempt):
+    content = image(tag=None)
+    child = content.top
+    door.push(content)
+    index = content.add_index([child])
+    pushed, deleted = at_once(
+        lambda: door.put_manifest(index, "multi").status_code,
+        lambda: door.delete(f"manifests/{child.digest}").status_code,
+    )
+    assert (pushed, deleted) in {(201, 403), (400, 202)}
+    assert ManifestChild.objects.count() == (pushed == 201)
+    assert dangling() == []
+
+
+@pytest.mark.parametrize("attempt", range(6))
+def test_a_push_racing_the_deletion_of_the_same_manifest_leaves_all_or_nothing(door, attempt):
+    content = door.push(image())
+    pushed, deleted = at_once(
+        lambda: door.put_manifest(content.top, "again").status_code,
+        lambda: door.delete(f"manifests/{content.top.digest}").status_code,
+    )
+    assert (pushed, deleted) == (201, 202)
+    there = Manifest.objects.filter(digest=content.top.digest).exists()
+    assert there == Tag.objects.filter(name="again").exists()
+    assert (registry().get_manifest(door.repository, Digest.parse(content.top.digest)) is not None) == there
+    assert dangling() == []
+
+
+def test_a_manifest_deleted_twice_at_once_is_deleted_once(door):
+    content = door.push(image())
+    answers = at_once(*[lambda: door.delete(f"manifests/{content.top.digest}").status_code] * 3)
+    assert sorted(answers) == [202, 404, 404]
+    assert AuditRecord.objects.filter(operation="delete").count() == 1
+
+
+def test_a_tag_deleted_twice_at_once_is_deleted_once(door):
+    door.push(image())
+    answers = at_once(*[lambda: door.delete("manifests/latest").status_code] * 3)
+    assert sorted(answers) == [202, 404, 404]
+    assert AuditRecord.objects.filter(operation="delete").count() == 1
+
+
+@pytest.mark.parametrize("attempt", range(4))
+def test_a_push_racing_the_deletion_of_its_repository_leaves_no_dangling_manifest(door, attempt):
+    content = door.push(image())
+
+    def delete() -> None:
+        repositories.delete(door.repository, actor=SYSTEM, context=Context())
+
+    pushed, _ = at_once(lambda: door.put_manifest(content.top, "again").status_code, delete)
+    assert pushed in {201, 400}
+    assert dangling() == []
+    assert Manifest.objects.count() <= 1
+
+
+def test_a_repository_is_deleted_once(door):
+    door.push(image())
+
+    def delete() -> bool:
+        try:
+            repositories.delete(door.repository, actor=SYSTEM, context=Context())
+        except NameUnknown:
+            return False
+        return True
+
+    assert sorted(at_once(delete, delete)) == [False, True]
+
+
+def test_the_same_broken_link_is_mended_by_many_at_once(door, upstream):
+    content = image(tag=None)
+    for payload in content.blobs.values():
+        door.push_blob(payload)
+    digest = next(iter(content.blobs))
+    folder = upstream / "repositories" / door.repository / "_layers" / "sha256" / digest[7:]
+    (folder / "link").write_bytes(b"")
+    answers = at_once(*[lambda: door.put_manifest(content.top, "latest").status_code] * 4)
+    assert answers == [201] * 4
+    assert [path.name for path in folder.iterdir()] == ["link"]
+    assert dangling() == []
