@@ -89,7 +89,7 @@ def test_without_postgresql_it_says_unavailable_and_recovers(harm, fragile: Runn
     repository, content = held
     wire = fragile.wire()
     pushes.get_manifest(wire, repository, "latest").expect(200)
-    pushes.push_content(wire, f"{repository}-more", image())
+    pushes.put_manifest(wire, repository, "again", content.top).expect(201)
     with harm(fragile, "postgres"):
         unavailable(pushes.get_manifest(wire, repository, "latest"))
         unavailable(pushes.put_manifest(wire, repository, "again", content.top))
