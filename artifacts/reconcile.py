@@ -78,7 +78,9 @@ def reconcile(
 def _from_store(name: str, *, adopt: bool, into: str | None) -> Iterator[Difference]:
     target = _target(name, into)
     if target is None:
-        yield Difference(Kind.NO_PROJECT, name, "", note=f"no repository can be called {into}/{name}" if into else _HINT)
+        yield Difference(
+            Kind.NO_PROJECT, name, "", note=f"no repository can be called {into}/{name}" if into else _HINT
+        )
         return
     fresh = _unknown_manifests(name, target)
     if adopt:

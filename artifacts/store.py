@@ -21,6 +21,7 @@ from oci.errors import DigestInvalid, Unavailable
 
 ROOT = "docker/registry/v2"
 PRESIGNED_LIFETIME = 1200  # seconds, as Distribution's own redirects
+CONNECT_TIMEOUT, READ_TIMEOUT = 2, 20  # seconds
 _HEX = re.compile(r"[0-9a-f]{64}|[0-9a-f]{128}")
 
 
@@ -62,8 +63,11 @@ def _filesystem(options: dict[str, str]) -> Storage:
 
 
 def _s3(options: dict[str, str]) -> Storage:
-    from storages.backends.s3 import S3Storage  # noqa: PLC0415  boto3 costs 40 MiB where it isn't used
+    from botocore.config import Config  # noqa: PLC0415  boto3 costs 40 MiB where it isn't used
+    from storages.backends.s3 import S3Storage  # noqa: PLC0415
 
+    # An endpoint of one's own rarely has a host name for each bucket.
+    addressing = {"addressing_style": "path"} if options.get("regionendpoint") else {}
     backend: Storage = S3Storage(
         bucket_name=_required(options, "bucket"),
         access_key=options.get("accesskey"),
@@ -71,8 +75,14 @@ def _s3(options: dict[str, str]) -> Storage:
         region_name=options.get("region"),
         endpoint_url=_endpoint(options),
         location=options.get("rootdirectory", "").strip("/"),
-        addressing_style="path" if options.get("regionendpoint") else None,
-        signature_version="s3v4",
+        verify=False if options.get("skipverify", "").lower() == "true" else None,
+        client_config=Config(
+            s3=addressing,
+            signature_version="s3v4",
+            connect_timeout=CONNECT_TIMEOUT,
+            read_timeout=READ_TIMEOUT,
+            retries={"total_max_attempts": 2},
+        ),
         querystring_auth=True,
         querystring_expire=PRESIGNED_LIFETIME,
     )
@@ -97,6 +107,7 @@ def _gcs(options: dict[str, str]) -> Storage:
         bucket_name=_required(options, "bucket"),
         location=options.get("rootdirectory", "").strip("/"),
         credentials=service_account.Credentials.from_service_account_file(keyfile) if keyfile else None,  # type: ignore[no-untyped-call]
+        iam_sign_blob=not keyfile,  # the machine's own account has no key to sign with: Google signs for it
         querystring_auth=True,
         expiration=PRESIGNED_LIFETIME,
     )
@@ -110,6 +121,8 @@ def _azure(options: dict[str, str]) -> Storage:
         account_name=_required(options, "accountname"),
         account_key=_required(options, "accountkey"),
         azure_container=_required(options, "container"),
+        endpoint_suffix=options.get("realm", "core.windows.net"),
+        timeout=READ_TIMEOUT,
         location=options.get("rootdirectory", "").strip("/"),
         expiration_secs=PRESIGNED_LIFETIME,
         overwrite_files=True,

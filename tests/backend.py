@@ -67,7 +67,7 @@ def connect(settings, tmp_path) -> Iterator[object]:
 def upstream(connect, distribution) -> Path:
     """Django before the shared Distribution: the root of its store."""
     connect(distribution)
-    return distribution.home / "store" / store.ROOT
+    return Path(distribution.home) / "store" / store.ROOT
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from typing import Any
 
 import jwt
 from django.conf import settings
-from django.http import HttpResponse
 from django.test import Client
 
 from oci.digest import Digest
@@ -43,7 +42,7 @@ def bearer(*access: Access, subject: str = "alice") -> Client:
     return Client(raise_request_exception=False, headers={"Authorization": f"Bearer {sign(*access, subject=subject)}"})
 
 
-def error_of(response: HttpResponse) -> tuple[int, str]:
+def error_of(response: Any) -> tuple[int, str]:
     """Status and OCI code of an error answer, whose body must be OCI's JSON."""
     assert response["Content-Type"] == "application/json"
     body = json.loads(response.content)

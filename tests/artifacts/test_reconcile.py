@@ -3,6 +3,7 @@
 import io
 import json
 import shutil
+from typing import Any
 
 import pytest
 from django.core.management import call_command
@@ -32,7 +33,7 @@ def door(root, db) -> Door:
     return Door(f"library/{unique()}")
 
 
-def run(*arguments: str) -> tuple[int, list[dict]]:
+def run(*arguments: str) -> tuple[int, list[dict[str, Any]]]:
     """The command's exit code and what it reports."""
     output, code = io.StringIO(), 0
     try:
@@ -42,16 +43,14 @@ def run(*arguments: str) -> tuple[int, list[dict]]:
     return code, [json.loads(line) for line in output.getvalue().splitlines()]
 
 
-def kinds(report: list[dict]) -> list[tuple[str, bool]]:
+def kinds(report: list[dict[str, Any]]) -> list[tuple[str, bool]]:
     return sorted((difference["kind"], difference["mended"]) for difference in report)
 
 
 def push_plainly(repository: str, content: Content) -> Content:
     """Push to the upstream registry itself, tags and all, as a company's registry was filled before us."""
     for payload in content.blobs.values():
-        registry().commit_upload(
-            registry().start_upload(repository), Digest.of(payload, content.algorithm), payload, len(payload)
-        )
+        registry().commit_upload(registry().start_upload(repository), Digest.of(payload), payload, len(payload))
     for manifest in content.manifests:
         registry().put_manifest(repository, Digest.parse(manifest.digest), manifest.media_type, manifest.payload)
     for tag, digest in content.tags.items():
@@ -70,7 +69,7 @@ def lose_the_database() -> None:
         model.objects.all().delete()
 
 
-def state() -> tuple:
+def state() -> tuple[Any, ...]:
     """All that the database has of content, to compare."""
     return (
         sorted(Repository.objects.values_list("name", flat=True)),
@@ -207,9 +206,22 @@ def test_what_cannot_be_adopted_is_reported_and_the_rest_adopted(root):
         plant(root, "team/app", schema1, "old"),
         plant(root, "team/app", b"\xff not json"),
         plant(root, "team/app", b"[" * 100_000),
-        plant(root, "team/app", b'{"schemaVersion":2,"mediaType":"' + OCI_INDEX.encode() + b'","manifests":[]}' + b" " * 2**22),
-        plant(root, "team/app", json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [
-            {"mediaType": OCI_MANIFEST, "digest": str(Digest.of(b"gone")), "size": 3}]}).encode()),
+        plant(
+            root,
+            "team/app",
+            b'{"schemaVersion":2,"mediaType":"' + OCI_INDEX.encode() + b'","manifests":[]}' + b" " * 2**22,
+        ),
+        plant(
+            root,
+            "team/app",
+            json.dumps(
+                {
+                    "schemaVersion": 2,
+                    "mediaType": OCI_INDEX,
+                    "manifests": [{"mediaType": OCI_MANIFEST, "digest": str(Digest.of(b"gone")), "size": 3}],
+                }
+            ).encode(),
+        ),
     ]
     corrupt = plant(root, "team/app", b"{}")
     (root / "blobs" / "sha256" / corrupt[7:9] / corrupt[7:] / "data").write_bytes(b"{ }")
@@ -283,7 +295,6 @@ def test_mounted_sha512_blobs_survive_a_lost_database(door):
     content = image(algorithm="sha512", tag=None)
     door.push(content)
     other = Door(f"library/{unique()}")
-    other.client = Door(other.repository).client
     for digest in content.blobs:
         assert other.post(f"blobs/uploads/?mount={digest}").status_code == 201
     assert other.put_manifest(content.top).status_code == 201

@@ -21,8 +21,11 @@ from tests.people import forget_everything
 ABSENT = str(Digest.of(b"nobody pushed this"))
 
 
-def subclasses(kind: type) -> set[type]:
-    return {kind}.union(*(subclasses(child) for child in kind.__subclasses__()))
+def subclasses(kind: type[errors.RegistryError]) -> set[type[errors.RegistryError]]:
+    found = {kind}
+    for child in kind.__subclasses__():
+        found |= subclasses(child)
+    return found
 
 
 def answer_to(error: Exception):
@@ -34,7 +37,11 @@ def answer_to(error: Exception):
 
 
 KINDS = sorted(
-    (kind for kind in subclasses(errors.RegistryError) if kind.__module__ == "oci.errors" and kind is not errors.RegistryError),
+    (
+        kind
+        for kind in subclasses(errors.RegistryError)
+        if kind.__module__ == "oci.errors" and kind is not errors.RegistryError
+    ),
     key=lambda kind: kind.__name__,
 )
 
@@ -261,7 +268,9 @@ def test_a_method_that_is_not_offered_is_405_and_says_which_are(client, path, al
     assert answer["Allow"] == allowed
 
 
-@pytest.mark.parametrize("authorization", ["Bearer", "Bearer ", "bearer x", "Basic x", "\xff", "Bearer " + "x" * 20_000])
+@pytest.mark.parametrize(
+    "authorization", ["Bearer", "Bearer ", "bearer x", "Basic x", "\xff", "Bearer " + "x" * 20_000]
+)
 def test_an_odd_authorization_is_401(door, client, authorization):
     answer = client.get(door.url("tags/list"), headers={"Authorization": authorization})
     assert error_of(answer) == (401, "UNAUTHORIZED")

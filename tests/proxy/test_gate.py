@@ -34,7 +34,9 @@ def test_a_token_for_one_repository_opens_no_other(door, gate):
 
 
 @pytest.mark.parametrize("gate", ["pull", "push"])
-@pytest.mark.parametrize("forged", ["", "..", "library/../x", "library//x", "LIBRARY/x", "library/x\xff", "x" * 300, "a"])
+@pytest.mark.parametrize(
+    "forged", ["", "..", "library/../x", "library//x", "LIBRARY/x", "library/x\xff", "x" * 300, "a"]
+)
 def test_what_is_no_repository_is_refused(door, gate, forged):
     answer = door.client.get(f"/internal/gate/{gate}", headers={"X-Repository": forged})
     assert error_of(answer) == (400, "NAME_INVALID")

@@ -2,6 +2,7 @@
 
 import json
 import re
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ def next_page(answer) -> str | None:
     return found[1] if found else None
 
 
-def pages(client, url: str | None, field: str) -> list[list]:
+def pages(client, url: str | None, field: str) -> list[list[Any]]:
     """All pages from `url` on, by following the links."""
     collected = []
     while url:
@@ -54,8 +55,12 @@ def test_elsewhere_under_the_api_there_is_nothing(door, path):
     assert error_of(door.client.get(path))[0] in {400, 404}
 
 
-@pytest.mark.parametrize("name", ["Library/x", "library", "library/..", "a/%2e%2e/b", "a//b", "a/b" + "c" * 300, "a/ü", "a/b%00"])
-@pytest.mark.parametrize("rest", ["tags/list", "manifests/latest", f"blobs/{ABSENT}", f"referrers/{ABSENT}", "blobs/uploads/x"])
+@pytest.mark.parametrize(
+    "name", ["Library/x", "library", "library/..", "a/%2e%2e/b", "a//b", "a/b" + "c" * 300, "a/ü", "a/b%00"]
+)
+@pytest.mark.parametrize(
+    "rest", ["tags/list", "manifests/latest", f"blobs/{ABSENT}", f"referrers/{ABSENT}", "blobs/uploads/x"]
+)
 def test_a_malformed_repository_name_is_refused(door, name, rest):
     assert error_of(door.client.get(f"/v2/{name}/{rest}")) == (400, "NAME_INVALID")
 
@@ -103,7 +108,7 @@ def test_a_page_never_holds_more_than_ours(door, tagged):
     Tag.objects.bulk_create(Tag(repository=row.repository, name=f"t{n:04}", manifest=row) for n in range(1000))
     answer = door.get("tags/list?n=999999")
     assert len(answer.json()["tags"]) == 1000
-    assert "n=1000" in next_page(answer)
+    assert "n=1000" in answer["Link"]
     assert len(door.get("tags/list").json()["tags"]) == 1000
 
 
@@ -219,7 +224,7 @@ def test_referrers_are_filtered_by_type_and_say_so(door):
     assert none.json()["manifests"] == []
 
 
-def listed_by_clients(*entries: dict, subject: str = ABSENT) -> Content:
+def listed_by_clients(*entries: dict[str, Any], subject: str = ABSENT) -> Content:
     """The index a client without the referrers API keeps under the subject's tag."""
     content = Content()
     for entry in entries:

@@ -1,5 +1,7 @@
 """Uploads: whole blobs through Django, the gate before the rest, status, cancel and mounts."""
 
+from typing import Any
+
 import pytest
 
 from artifacts.models import BlobCommit
@@ -27,7 +29,7 @@ def gate(door: Door, method: str, location: str, **headers: str):
     return door.client.get("/internal/gate/push", headers=asked | {n.replace("_", "-"): v for n, v in headers.items()})
 
 
-def begin(door: Door) -> str:
+def begin(door: Door) -> Any:
     answer = door.post("blobs/uploads/")
     assert answer.status_code == 202
     return answer["Location"]
@@ -92,7 +94,9 @@ def test_a_chunk_out_of_order_is_416(door, content_range):
     assert error_of(told) == (416, "RANGE_INVALID")
 
 
-@pytest.mark.parametrize("content_range", ["", "x", "5", "7-5", "bytes 5-x", "-1-5", "5-6-7", "5-" + "9" * 30, "\uff15-6"])
+@pytest.mark.parametrize(
+    "content_range", ["", "x", "5", "7-5", "bytes 5-x", "-1-5", "5-6-7", "5-" + "9" * 30, "\uff15-6"]
+)
 def test_a_malformed_content_range_is_416(door, content_range):
     location = registry().patch_upload(begin(door), b"hello")
     assert error_of(gate(door, "PATCH", location, Content_Range=content_range)) == (416, "RANGE_INVALID")
@@ -160,7 +164,7 @@ def test_an_upload_can_be_cancelled(door, upstream):
 @pytest.mark.parametrize("query", ["", "?_state=xyz", "?_state=%ff%00", "?digest=" + str(Digest.of(b"x", "sha512"))])
 def test_an_upload_that_is_not_there_is_unknown(door, upload, query):
     for method in ("get", "delete", "patch", "put"):
-        answer = getattr(door.client, method)(
+        answer: Any = getattr(door.client, method)(
             door.url(f"blobs/uploads/{upload}{query}"), headers={"Content-Range": "0-1"}
         )
         assert answer.status_code in {400, 404}
@@ -270,6 +274,8 @@ def test_a_refused_mount_names_both_scopes(door, source, client):
     assert f"repository:{source.repository}:pull" in answer["WWW-Authenticate"]
 
 
-@pytest.mark.parametrize("query", ["mount=x", "mount=sha256:" + "0" * 63, "mount=" + "sha256:" + "0" * 64 + "&from=../x"])
+@pytest.mark.parametrize(
+    "query", ["mount=x", "mount=sha256:" + "0" * 63, "mount=" + "sha256:" + "0" * 64 + "&from=../x"]
+)
 def test_a_malformed_mount_is_refused(door, query):
     assert door.post(f"blobs/uploads/?{query}").status_code == 400
