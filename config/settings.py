@@ -134,6 +134,7 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     # Every refusal is an answer, not news: without this each 401 of the token dance would be a line.
-    "loggers": {"django.request": {"level": "ERROR"}},
+    # Nor is a Host header that is none, for which Django would write a traceback each time.
+    "loggers": {"django.request": {"level": "ERROR"}, "django.security.DisallowedHost": {"level": "CRITICAL"}},
     "root": {"handlers": ["stderr"], "level": os.environ.get("ROADSTEAD_LOG_LEVEL", "INFO")},
 }

@@ -8,3 +8,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v2.0/", include("api.urls")),
     path("", include("portal.urls")),
 ]
+
+handler400 = "proxy.edge.malformed"

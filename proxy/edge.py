@@ -97,6 +97,11 @@ def refusal(request: HttpRequest, error: errors.RegistryError) -> HttpResponse:
     return response
 
 
+def malformed(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler400: for a request that no view saw, such as one whose Host header is none."""
+    return refusal(request, as_registry_error(exception))
+
+
 def claims_of(request: HttpRequest, *scopes: str) -> Claims:
     """The verified claims of the request's bearer token; a Challenge for `scopes` where there is none or a bad one."""
     scheme, _, bearer = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")

@@ -7,7 +7,7 @@ import pytest
 from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation, TooManyFieldsSent
 from django.db import DatabaseError, InterfaceError, InternalError, OperationalError, connection
 from django.http.request import UnreadablePostError
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 
 from artifacts.models import Manifest, Tag
 from audit.models import AuditRecord
@@ -286,3 +286,10 @@ def test_a_failed_deletion_leaves_no_record(door):
     door.delete("manifests/nothing")
     Door(door.repository, "pull").delete("manifests/nothing")
     assert not AuditRecord.objects.exists()
+
+
+@pytest.mark.parametrize("host", ["", "under_score", "x,y", 'quo"te', "a b"])
+def test_a_host_header_that_is_none_is_a_refusal_in_words_and_no_line_in_the_log(host, caplog):
+    answer = Client().get("/v2/", headers={"Host": host})
+    assert error_of(answer) == (400, "NAME_INVALID")
+    assert caplog.records == []
