@@ -284,6 +284,25 @@ def test_rubbish_is_answered_with_json(front):
         assert b'"errors"' in link.recv(65536)
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["GET /v2/ HTTP/2.0\r\nHost: x", "PUT /v2/acme/x/manifests/1 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: squeezed"],
+)
+def test_a_version_or_an_encoding_that_is_none_is_the_clients_fault(front, line):
+    with socket.create_connection(("127.0.0.1", front.port)) as link:
+        link.sendall(line.encode() + b"\r\nConnection: close\r\n\r\n")
+        answer = link.recv(65536)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b'"errors"' in answer
+    assert front.asked == []
+
+
+def test_a_digest_whose_name_is_escaped_is_a_digest(front):
+    answer = front.ask("PUT", commit(begin(front), f"sha256:{HEX}").replace("&digest", "&%64igest"), BLOB, GOOD)
+    assert (answer.status, answer.headers["Docker-Content-Digest"]) == (201, f"sha256:{HEX}")
+    assert front.to_django() == []
+
+
 def test_django_learns_host_scheme_address_and_request_id(front):
     front.ask("GET", "/x", headers={"Host": "registry.example", "X-Real-IP": "6.6.6.6", "X-Request-Id": "mine"})
     [asked] = front.asked
