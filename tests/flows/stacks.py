@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from deploy.processes import recorded
+from deploy.stack import Stack
 from tests.flows.wire import Wire
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 # What a stack tells its pieces by the environment: our own process's must not reach a stack of the tests.
-OURS = ("ROADSTEAD_", "REGISTRY_", "DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE", "OTEL_")
+OURS = ("ROADSTEAD_", "REGISTRY_", "DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL", "DJANGO_SETTINGS_MODULE")
 
 
 def clean_environment(**more: str) -> dict[str, str]:
@@ -111,31 +112,8 @@ def running_stack(home: Path, *, durable: bool = False, **settings: str) -> Iter
 
     One that isn't `durable` may forget what it committed last when PostgreSQL is killed.
     """
-    home.mkdir(parents=True, exist_ok=True)
-    port, said = free_port(), home / "stack.log"
-    environment = {"ROADSTEAD_HOME": str(home), "ROADSTEAD_PORT": str(port), "ROADSTEAD_HOSTNAME": "127.0.0.1"}
-    command = [sys.executable, "-m", "deploy", "--lifeline", *([] if durable else ["--not-durable"])]
-    with said.open("wb") as log:
-        process = subprocess.Popen(
-            command,
-            cwd=CHECKOUT,
-            env=clean_environment(**environment, **settings),
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=log,
-        )
-    try:
-        eventually(lambda: _ready(process, home, said), f"the stack in {home} did not start", seconds=120)
-        scheme = "https" if "ROADSTEAD_TLS_CERT" in settings else "http"
-        yield Running(f"{scheme}://127.0.0.1:{port}", home)
-    finally:
-        process.terminate()
-        process.wait(60)
-
-
-def _ready(process: subprocess.Popen[bytes], home: Path, said: Path) -> bool:
-    assert process.poll() is None, f"the stack ended: {said.read_text()[-2000:]}"
-    return (home / "run/ready").exists()
+    with Stack(home, free_port(), durable=durable, settings=settings) as stack:
+        yield Running(stack.url, home)
 
 
 @contextmanager

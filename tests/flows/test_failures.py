@@ -1,15 +1,17 @@
 """What happens when pieces die, hang or run out of disk: errors in words, recovery, and nothing lost."""
 
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from tests.flows import havoc
 from tests.flows.clients import Docker
 from tests.flows.conformance import pushes
-from tests.flows.content import Content, image
+from tests.flows.content import OCTETS, Content, image
 from tests.flows.stacks import Running, eventually, running_stack
 from tests.flows.wire import Answer, Wire, digest_of
 
@@ -156,6 +158,28 @@ def test_an_upload_that_breaks_off_can_be_continued(fragile: Running) -> None:
     location = pushes.patch(wire, answer.location, payload[150_000:], 150_000).expect(202).location
     digest = digest_of(payload)
     pushes.stored(wire, pushes.put(wire, location, digest), digest, payload)
+
+
+def test_an_upload_whose_client_vanishes_is_told_truly(fragile: Running) -> None:
+    """Half of a PATCH, then the connection is gone: the status says what arrived, or that the upload is lost."""
+    wire, repository, payload = fragile.wire(), f"wreck/vanish-{os.urandom(4).hex()}", os.urandom(600_000)
+    digest, location = digest_of(payload), pushes.start(wire, repository)
+    place = urlsplit(location)
+    head = f"PATCH {place.path}?{place.query} HTTP/1.1\r\nHost: {place.netloc}\r\nContent-Type: {OCTETS}\r\n"
+    head += f"Authorization: {wire.authorization('PATCH', location)}\r\nContent-Length: {len(payload)}\r\n\r\n"
+    with socket.create_connection((place.hostname, place.port), timeout=10) as connection:
+        connection.sendall(head.encode() + payload[:250_000])
+        stored = fragile.home / f"registry/docker/registry/v2/repositories/{repository}/_uploads"
+        eventually(lambda: any(each.stat().st_size for each in stored.glob("*/data")), "nothing arrived upstream")
+    answer = wire.request("GET", location).expect(204, 404)
+    if answer.status == 204:
+        sent = int(answer.headers["Range"].removeprefix("0-")) + 1
+        location = pushes.patch(wire, answer.location, payload[sent:], sent).expect(202).location
+        pushes.stored(wire, pushes.put(wire, location, digest), digest, payload)
+    else:
+        pushes.put(wire, location, digest).expect_error(404, "BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID")
+        pushes.absent(wire, repository, digest)
+        pushes.stored(wire, pushes.in_two(wire, repository, digest, payload), digest, payload)
 
 
 def test_a_full_disk_fails_the_push_and_spoils_nothing(workspace: Path) -> None:

@@ -174,6 +174,10 @@ class Wire:
         pair = f"{self.username}:{self.password}".encode()
         return {"Authorization": "Basic " + base64.b64encode(pair).decode()}
 
+    def authorization(self, method: str, url: str) -> str:
+        """The header that an earlier request of this kind went through with."""
+        return self._with_token(None, self._key(method, url))["Authorization"]
+
     def forget_tokens(self) -> None:
         with self._lock:
             self._tokens.clear()
