@@ -25,7 +25,7 @@ check: install-test
 	$(PYTHON) -m ruff format --check .
 	$(CHECK) $(PYTHON) -m mypy .
 	.venv/bin/lint-imports
-	$(CHECK) $(PYTHON) manage.py makemigrations --check --dry-run
+	$(CHECK) $(PYTHON) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 
 bench: install-test
 	$(PYTHON) -m bench

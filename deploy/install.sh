@@ -81,21 +81,16 @@ disable() {
 }
 
 # --- the virtual environment -------------------------------------------------------------------------------------
-# A stamp holds the sum of what was installed: equal sums, nothing to do.
-sum() { cat "$@" | sha256sum | cut -d ' ' -f 1; }
-install_locked() { # stamp, then lock files
-    stamp=.venv/$1
-    shift
-    wanted=$(sum "$@")
-    [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return
-    for lock in "$@"; do
-        echo "installing $lock"
-        log=$(mktemp)
-        .venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r "$lock" >"$log" 2>&1 ||
-            fail "pip could not install $lock: $(grep -E '^ERROR' "$log" | tail -n 1) (all of it in $log)"
-        rm -f "$log"
-    done
-    echo "$wanted" >"$stamp"
+# A stamp holds the sum of the lock file that was installed: equal sums, nothing to do.
+install_locked() { # a lock file, its stamp
+    wanted=$(sha256sum <"$1")
+    [ "$(cat ".venv/$2" 2>/dev/null)" = "$wanted" ] && return
+    echo "installing $1"
+    log=$(mktemp)
+    .venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r "$1" >"$log" 2>&1 ||
+        fail "pip could not install $1: $(grep -E '^ERROR' "$log" | tail -n 1) (all of it in $log)"
+    rm -f "$log"
+    echo "$wanted" >".venv/$2"
 }
 
 find_missing
@@ -108,8 +103,8 @@ flock 9
 if ! .venv/bin/python -c "import pip" >/dev/null 2>&1; then
     python3 -m venv --clear .venv || fail "python3 -m venv .venv failed: is the disk full, may you write here?"
 fi
-install_locked installed-run requirements.txt
-[ "$what" = run ] || install_locked installed-test requirements.txt requirements-dev.txt
+install_locked requirements.txt installed
+[ "$what" = run ] || install_locked requirements-dev.txt installed-dev
 
 # --- make lock ---------------------------------------------------------------------------------------------------
 if [ "$what" = lock ]; then

@@ -106,7 +106,7 @@ class Workshop:
         socket = self.layout.web_socket
         return Piece(
             name="web",
-            command=web_command(["--uds", str(socket), "--uds-permissions", "600"], self.options.workers),
+            command=web_command(["--uds", str(socket), "--uds-permissions", "0o600"], self.options.workers),
             healthy=partial(probes.http_over_socket, socket),
             environment=self.environment,
             before=partial(socket.unlink, missing_ok=True),

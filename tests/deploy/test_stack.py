@@ -4,8 +4,10 @@ import http.client
 import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -64,6 +66,25 @@ def test_it_is_up_and_says_the_challenge_once(stack):
         assert answer.status == 401
         assert len(answer.headers.get_all("WWW-Authenticate") or []) == 1
     assert len(stack.admin_password) > 16
+
+
+def test_only_its_owner_may_speak_to_django(stack):
+    assert stat.S_IMODE(stack.layout.web_socket.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("piece", ["web", "nginx", "worker"])
+def test_a_killed_child_of_a_piece_comes_back(stack, piece):
+    stack.wait_healthy()
+    main = stack.pid_of(piece)
+    before = processes.descendants(main)
+    os.kill(min(before), signal.SIGKILL)
+    for _ in range(600):
+        if processes.descendants(main) - before:
+            break
+        time.sleep(0.05)
+    assert processes.descendants(main) - before
+    assert stack.pid_of(piece) == main
+    stack.wait_healthy()
 
 
 @pytest.mark.parametrize("piece", ORDER)
