@@ -4,7 +4,7 @@ from functools import cache
 
 from django.contrib.auth.hashers import make_password
 
-from audit import Context
+from audit import Context, restraint
 from projects.models import Member, Project
 from rbac import policy
 from rbac.memory import memory
@@ -45,3 +45,4 @@ def forget_everything():
     keys.forget()
     memory.forget()
     policy.forget()
+    restraint.forget()

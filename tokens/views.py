@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 import audit
 from audit import spool
 from audit.entry import Result
+from audit.restraint import write_refusal
 from oci import errors
 from projects.access import Grant, grants
 from rbac import credentials
@@ -137,7 +138,7 @@ def _redeem(request: HttpRequest, secret: str) -> Caller:
 def _grant(request: HttpRequest, actor: Actor, asked: Sequence[Scope], found: Mapping[str, Grant]) -> list[issue.Entry]:
     entries = issue.granted(actor, asked, found)
     if asked and not entries:
-        spool.write(
+        write_refusal(
             {
                 "actor": actor.name,
                 "operation": "create",
@@ -151,7 +152,8 @@ def _grant(request: HttpRequest, actor: Actor, asked: Sequence[Scope], found: Ma
 
 
 def _record_login(username: str, context: audit.Context, result: Result) -> None:
-    spool.write(
+    write = spool.write if result == "success" else write_refusal
+    write(
         {
             "actor": username,
             "operation": "login",

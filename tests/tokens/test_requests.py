@@ -9,6 +9,7 @@ import pytest
 from django.db import OperationalError
 from django.test import Client
 
+from audit import restraint
 from rbac.models import LoginFailure
 from tests.people import PASSWORD, join, make_project, make_user
 from tests.tokens.service import SERVICE, access_in, basic, get, post, trail
@@ -294,6 +295,17 @@ def test_logins_and_refusals_are_recorded_and_a_remembered_pull_is_not():
         ("alice", "create", "token", "repository:team/app:delete", "denied"),
         ("anonymous", "create", "token", "repository:team/app:pull registry:catalog:*", "denied"),
     ]
+
+
+def test_refusals_without_end_are_no_records_without_end():
+    for number in range(100):
+        get(f"repository:team/app{number}:pull")
+        post(grant_type="refresh_token", refresh_token=f"guess-{number}")
+
+    recorded = [(operation, result) for _, operation, _, _, result in trail()]
+
+    assert recorded.count(("create", "denied")) == restraint.EACH
+    assert recorded.count(("login", "failure")) == restraint.EACH
 
 
 def test_a_fresh_login_with_a_scope_is_recorded():
