@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 import socket
 import ssl
 import subprocess
@@ -53,7 +54,10 @@ def _alone(layout: Layout) -> Iterator[None]:
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
-        yield
+        try:
+            yield
+        finally:
+            shutil.rmtree(layout.sockets_in_tmp, ignore_errors=True)
 
 
 def _prepare(options: Options, layout: Layout) -> Workshop:

@@ -25,7 +25,10 @@ def stack(tmp_path_factory):
     # A path far too long for sockets, in a directory that only its owner may enter.
     home = tmp_path_factory.mktemp("stack") / ("deep" * 30)
     with Stack(home, free_port()) as running:
+        assert running.layout.sockets_in_tmp.is_dir()
         yield running
+    assert not running.layout.sockets_in_tmp.exists()
+    assert left_of(home) == []
 
 
 def refused(home: Path, **settings: str) -> str:
