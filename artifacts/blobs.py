@@ -46,11 +46,12 @@ def _ask_upstream(repository: str, digest: Digest) -> BlobInfo | None:
     try:
         return registry().head_blob(repository, digest)
     except Unavailable:
-        if not store.is_link_broken(repository, digest):
+        if not store.may_break(repository, digest):
             raise
-    if store.blob_size(digest) is None:
-        return None
-    store.write_link(repository, digest, digest)
+    if store.read_link(store.link_path(repository, digest)) is None:  # else another process was quicker
+        if store.blob_size(digest) is None:
+            return None
+        store.write_link(repository, digest, digest)
     return registry().head_blob(repository, digest)
 
 
@@ -70,17 +71,29 @@ def remember_alias(digest: Digest, info: BlobInfo) -> None:
         )
 
 
-def locate(repository: str, digests: Iterable[Digest]) -> dict[Digest, BlobInfo]:
-    """Those of `digests` that the repository holds: one statement, then upstream for what has no row yet."""
+MISSES_LIMIT = 100  # blobs found missing before the rest isn't asked for
+
+
+def locate(repository: str, digests: Iterable[Digest]) -> tuple[dict[Digest, BlobInfo], list[Digest]]:
+    """Those of `digests` that the repository holds, and those it doesn't: one statement, then upstream for what has no
+    row yet. A manifest can name tens of thousands: after MISSES_LIMIT of them are missing, no more are looked for.
+    """
     wanted = list(digests)
     rows = BlobLink.objects.filter(
         repository__name=repository, blob__digest__in=[str(digest) for digest in wanted]
     ).values_list("blob__digest", "blob__canonical", "blob__size")
     found = {Digest.parse(digest): BlobInfo(Digest.parse(canonical), size) for digest, canonical, size in rows}
+    missing: list[Digest] = []
     for digest in wanted:
-        if digest not in found and (info := _ask_upstream(repository, _stored_as(digest))) is not None:
+        if len(missing) == MISSES_LIMIT:
+            break
+        if digest in found:
+            continue
+        if info := _ask_upstream(repository, _stored_as(digest)):
             found[digest] = info
-    return found
+        else:
+            missing.append(digest)
+    return found, missing
 
 
 def note_commit(repository: str, digest: Digest) -> None:
@@ -137,7 +150,8 @@ def delete(repository: str, digest: Digest) -> None:
     Raises BlobUnknown where it isn't there and Unsupported while a manifest of the repository names it.
     """
     with advisory_lock(repository):
-        info = find(repository, digest)
+        # Not by `find`, which may go on with a new connection, and that wouldn't hold the lock.
+        info = locate(repository, [digest])[0].get(digest)
         if info is None:
             raise BlobUnknown(detail={"digest": str(digest)})
         with transaction.atomic():

@@ -17,6 +17,7 @@ from oci.digest import Digest
 from oci.errors import ManifestInvalid, NameUnknown
 
 PAGE = 1000  # entries of a page when the client names no number, and the most it gets
+REFERRERS_BATCH = 20  # referrers read at once
 REFERRERS_BYTES = 3 * 1024 * 1024  # of descriptors on one page: the whole index must stay below 4 MiB
 
 Entry = TypeVar("Entry")
@@ -87,13 +88,16 @@ def referrers(
 def _own_referrers(
     repository: str, subject: Digest, artifact_type: str, after: str, limit: int
 ) -> Iterator[dict[str, Any]]:
-    rows = Manifest.objects.filter(repository__name=repository, subject=str(subject), digest__gt=after)
+    """Read a few at a time, as the page takes them: each may have megabytes of annotations."""
+    rows = Manifest.objects.filter(repository__name=repository, subject=str(subject))
     if artifact_type:
         rows = rows.filter(artifact_type=artifact_type)
     length = Func(F("payload"), function="octet_length", output_field=IntegerField())
-    fields = rows.order_by("digest").annotate(length=length)
-    for row in fields.values("digest", "media_type", "artifact_type", "annotations", "length")[: min(limit, PAGE) + 1]:
-        yield _descriptor(**row)
+    rows = rows.order_by("digest").annotate(length=length)
+    fields = rows.values("digest", "media_type", "artifact_type", "annotations", "length")
+    while batch := list(fields.filter(digest__gt=after)[: min(limit + 1, REFERRERS_BATCH)]):
+        yield from (_descriptor(**row) for row in batch)
+        after = batch[-1]["digest"]
 
 
 def _descriptor(

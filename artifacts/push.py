@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 import audit
@@ -55,7 +55,8 @@ def push(
 
     Everything it names must be in the repository already, but for foreign layers and its subject. The bytes go
     upstream by digest first, then the rows, the tags and the audit record are written in one transaction: nobody
-    sees half a push. Raises ManifestInvalid, ManifestTooLarge, ManifestBlobUnknown, DigestInvalid, NameUnknown.
+    sees half a push. Raises ManifestInvalid, ManifestTooLarge, ManifestBlobUnknown, DigestInvalid, NameUnknown,
+    Unavailable.
     """
     if len(payload) > settings.MANIFEST_LIMIT:
         raise ManifestTooLarge(f"manifest is {len(payload)} bytes, more than {settings.MANIFEST_LIMIT}")
@@ -68,10 +69,13 @@ def push(
         contents = _locate(repository, parsed)
         if not Manifest.objects.filter(repository__name=repository, digest=str(digest)).exists():
             store_upstream(repository, digest, parsed.media_type, payload)
-        with transaction.atomic():
-            row = _write_manifest(_repository_row(project, repository), digest, parsed, payload, contents)
-            _move_tags(row, names)
-            _record(row, names, actor, context)
+        try:
+            with transaction.atomic():
+                row = _write_manifest(_repository_row(project, repository), digest, parsed, payload, contents)
+                _move_tags(row, names)
+                _record(row, names, actor, context)
+        except IntegrityError as error:
+            raise Unavailable("the project or the repository was deleted meanwhile") from error
     return Pushed(digest, parsed.subject.digest if parsed.subject else None, names)
 
 
@@ -120,12 +124,13 @@ def _locate(repository: str, parsed: oci_manifest.Manifest) -> _Contents:
     wanted = {descriptor.digest for descriptor in parsed.blobs}
     wanted |= {child.digest for child in parsed.children if not child.is_manifest}
     children = {str(child.digest) for child in parsed.children if child.is_manifest}
-    located = blobs.locate(repository, wanted)
+    located, lacking = blobs.locate(repository, sorted(wanted))
     rows = Manifest.objects.filter(repository__name=repository, digest__in=children).values_list("digest", "id")
     found = dict(rows) if children else {}
-    missing = sorted(str(digest) for digest in wanted - located.keys()) + sorted(children - found.keys())
+    missing = [str(digest) for digest in lacking] + sorted(children - found.keys())
     if missing:
-        raise ManifestBlobUnknown(f"{missing[0]} is not in repository {repository}", detail={"digests": missing[:100]})
+        detail = {"digests": missing[: blobs.MISSES_LIMIT]}
+        raise ManifestBlobUnknown(f"{missing[0]} is not in repository {repository}", detail=detail)
     return _Contents(located, found)
 
 

@@ -7,9 +7,11 @@ REGISTRY_STORAGE_* variables that Distribution reads, and reached through django
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
+from pathlib import Path
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -59,7 +61,7 @@ def _required(options: dict[str, str], name: str) -> str:
 
 
 def _filesystem(options: dict[str, str]) -> Storage:
-    return FileSystemStorage(location=_required(options, "rootdirectory"), allow_overwrite=True)
+    return FileSystemStorage(location=_required(options, "rootdirectory"))
 
 
 def _s3(options: dict[str, str]) -> Storage:
@@ -219,10 +221,9 @@ def tags_of(repository: str) -> Iterator[tuple[str, Digest]]:
             yield name, digest
 
 
-def is_link_broken(repository: str, digest: Digest) -> bool:
-    """Whether the repository has a link to the blob that says nothing. Only a file system can leave one so."""
-    path = link_path(repository, digest)
-    return driver() == "filesystem" and storage().exists(path) and read_link(path) is None
+def may_break(repository: str, digest: Digest) -> bool:
+    """Whether the repository has a link to the blob, in a store that can leave one half-written: a file system."""
+    return driver() == "filesystem" and storage().exists(link_path(repository, digest))
 
 
 def write_link(repository: str, digest: Digest, target: Digest) -> None:
@@ -241,8 +242,24 @@ def forget_revision(repository: str, digest: Digest) -> None:
 
 
 def _write(path: str, target: Digest) -> None:
+    """Write a link file, whole or not at all."""
+    content = str(target).encode("ascii")
     with _writing():
-        storage().save(path, ContentFile(str(target).encode("ascii")))
+        if driver() == "filesystem":
+            _replace(Path(storage().path(path)), content)
+        else:
+            storage().save(path, ContentFile(content))
+
+
+def _replace(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    try:
+        beside.write_bytes(content)
+        beside.replace(path)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise
 
 
 @contextmanager

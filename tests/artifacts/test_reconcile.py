@@ -9,7 +9,7 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from artifacts import store
+from artifacts import reconcile, store
 from artifacts.models import Blob, BlobCommit, BlobLink, Manifest, ManifestBlob, ManifestChild, Repository, Tag
 from artifacts.upstream import registry
 from audit.models import AuditRecord
@@ -139,6 +139,15 @@ def test_it_adopts_an_older_registrys_content_with_its_tags(root):
     records = AuditRecord.objects.values_list("actor", "operation", "resource_type")
     assert ("system", "create", "project") in records
     assert ("system", "create", "artifact") in records
+
+
+def test_it_goes_batch_by_batch(root, monkeypatch):
+    monkeypatch.setattr(reconcile, "BATCH", 2)
+    content = push_plainly("team/app", everything().tag("a").tag("b").tag("c"))
+    assert run("--adopt")[0] == 0
+    assert Door("team/app").get("tags/list").json()["tags"] == sorted(content.tags)
+    assert Manifest.objects.count() == len(content.manifests)
+    assert run("--repair") == (0, [])
 
 
 def test_repositories_without_a_project_need_to_be_told_one(root):

@@ -273,6 +273,16 @@ def test_referrers_are_paged_by_links_with_the_filter_kept(door):
     assert [len(page) for page in rest] == [2, 1]
 
 
+def test_more_referrers_than_are_read_at_once(door):
+    content = Content()
+    made = [refer(content, ABSENT, layer=b"{}", annotations={"n": str(number)}) for number in range(45)]
+    door.push(content)
+    expected = sorted(manifest.digest for manifest in made)
+    for query in ("", "?n=20", "?n=21", "?n=44", "?n=45"):
+        found = pages(door.client, door.url(f"referrers/{ABSENT}{query}"), "manifests")
+        assert [entry["digest"] for page in found for entry in page] == expected
+
+
 def test_a_page_of_referrers_stays_below_4_mib(door, upstream):
     content = Content()
     for _ in range(6):

@@ -3,11 +3,14 @@
 import json
 
 import pytest
+from django.db import connection
 
+from artifacts import push
 from artifacts.models import Manifest, Tag
 from audit.models import AuditRecord
 from oci.digest import Digest
 from oci.manifest import DOCKER_MANIFEST, DOCKER_SCHEMA1_SIGNED, MAX_BYTES, OCI_INDEX, OCI_MANIFEST
+from projects.models import Project
 from tests.door import Door, error_of, image, unique
 from tests.flows.content import Content
 
@@ -275,3 +278,49 @@ def test_each_push_leaves_an_audit_record_for_its_tag_or_digest(door):
 def test_a_refused_push_leaves_no_audit_record(door):
     door.put_manifest(image().top, "v1")
     assert not AuditRecord.objects.exists()
+
+
+@pytest.fixture
+def no_records(db):
+    """The audit trail takes nothing."""
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE audit_record RENAME TO audit_record_elsewhere")
+
+
+def test_a_push_that_cannot_be_recorded_fails(door, no_records):
+    content = image()
+    for payload in content.blobs.values():
+        door.push_blob(payload)
+    assert error_of(door.put_manifest(content.top, "latest")) == (500, "UNKNOWN")
+    assert not Manifest.objects.exists()
+    assert not Tag.objects.exists()
+
+
+def test_a_manifest_that_names_thousands_of_missing_blobs_is_refused_soon(door):
+    content = Content()
+    layers = [
+        {"mediaType": "application/x", "digest": str(Digest.of(str(number).encode())), "size": 1}
+        for number in range(20_000)
+    ]
+    content.add_manifest(
+        {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": content.add_blob(b"{}"), "layers": layers}
+    )
+    answer = door.put_manifest(content.top)
+    assert error_of(answer) == (400, "MANIFEST_BLOB_UNKNOWN")
+    assert len(answer.json()["errors"][0]["detail"]["digests"]) == 100
+
+
+def test_a_project_deleted_in_the_middle_of_a_push_is_503_and_nothing_is_left(door, monkeypatch):
+    content = image()
+    for payload in content.blobs.values():
+        door.push_blob(payload)
+
+    def store_and_delete(*arguments):
+        Project.objects.all().delete()
+
+    monkeypatch.setattr(push, "store_upstream", store_and_delete)
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    assert error_of(door.put_manifest(content.top, "latest")) == (503, "UNAVAILABLE")
+    assert not Manifest.objects.exists()
+    assert error_of(door.put_manifest(content.top, "latest")) == (404, "NAME_UNKNOWN")
