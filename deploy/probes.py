@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 START_MARK = "--- started "  # the supervisor writes it to a piece's log at each start
+PUT_ASIDE = "--- put aside "  # and this, where it cut the log of a piece that ran
 _TIMEOUT = 2.0  # seconds
 
 
@@ -66,4 +67,5 @@ def log_says(path: Path, words: str) -> bool:
         text = path.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         return False
-    return words in text.rpartition(START_MARK)[2]
+    since_start = text.rpartition(START_MARK)[2]
+    return words in since_start or PUT_ASIDE in since_start  # what it said at its start is in the other file then

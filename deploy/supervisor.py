@@ -15,14 +15,14 @@ from typing import IO
 
 from deploy import processes
 from deploy.layout import Layout
-from deploy.probes import START_MARK
+from deploy.probes import PUT_ASIDE, START_MARK
 from deploy.problem import Problem
 
 _HEALTHY_WITHIN = 60.0  # seconds
 _STOPPED_WITHIN = 10.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 _STEADY = 10.0  # a piece that ran this long starts anew without a pause
-_LOG_LIMIT = 16 * 1024 * 1024  # bytes; a larger log is put aside at the next start of its piece
+_LOG_LIMIT = 16 * 1024 * 1024  # bytes; a larger log is put aside, one older file of the piece is kept
 
 _Process = subprocess.Popen[bytes]
 
@@ -123,6 +123,7 @@ class Supervisor:
         while not self._stopping:
             for running in self._running.values():
                 self._look_after(running)
+                self._shorten_log(running.piece.name)
             due = (running.due - time.monotonic() for running in self._running.values() if running.process is None)
             self._sleep(min(due, default=60.0))
 
@@ -197,6 +198,21 @@ class Supervisor:
         log.write(f"{START_MARK}{time.strftime('%Y-%m-%dT%H:%M:%S%z')}\n".encode())
         log.flush()
         return log
+
+    def _shorten_log(self, name: str) -> None:
+        """Put a long log aside while its piece runs, for strangers can make some pieces write as much as they like.
+
+        The piece holds the file open, to append: so the end of it is copied, and the file itself emptied.
+        """
+        path = self.layout.log(name)
+        if path.stat().st_size <= _LOG_LIMIT:
+            return
+        with contextlib.suppress(OSError), path.open("rb") as log:  # a full disk: then emptied without a copy
+            log.seek(-_LOG_LIMIT, os.SEEK_END)
+            path.with_name(path.name + ".1").write_bytes(log.read())
+        os.truncate(path, 0)
+        with contextlib.suppress(OSError), path.open("ab") as log:
+            log.write(f"{PUT_ASIDE}{time.strftime('%Y-%m-%dT%H:%M:%S%z')}\n".encode())
 
     def _await_health(self, piece: Piece, process: _Process | None) -> None:
         deadline = time.monotonic() + _HEALTHY_WITHIN

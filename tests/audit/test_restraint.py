@@ -11,7 +11,7 @@ from audit import Context, restraint
 def clock(monkeypatch):
     """A clock that stands still until a test moves it."""
     now = [1000.0]
-    monkeypatch.setattr(restraint.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("audit.restraint.time.monotonic", lambda: now[0])
     restraint.forget()
     yield now
     restraint.forget()
