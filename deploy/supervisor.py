@@ -205,7 +205,7 @@ class Supervisor:
         The piece holds the file open, to append: so the end of it is copied, and the file itself emptied.
         """
         path = self.layout.log(name)
-        if path.stat().st_size <= _LOG_LIMIT:
+        if not path.exists() or path.stat().st_size <= _LOG_LIMIT:
             return
         with contextlib.suppress(OSError), path.open("rb") as log:  # a full disk: then emptied without a copy
             log.seek(-_LOG_LIMIT, os.SEEK_END)
