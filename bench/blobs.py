@@ -9,15 +9,14 @@ from bench.rounds import Round, Sample, Side, figure, interleave, measure, middl
 from bench.world import DATA, World
 
 ROUNDS = 5
-SECONDS = 3
 Loader = Callable[..., Load]
 
 
 def figures(world: World) -> list[Figure]:
-    small = _rounds(world, "64 KiB", wrk)
-    middling = _rounds(world, "1 MiB", wrk)
+    small = _rounds(world, "64 KiB", wrk, seconds=2)
+    middling = _rounds(world, "1 MiB", wrk, seconds=2)
     # wrk reads 8 KiB at a time and would be the bottleneck of answers this large.
-    large = _rounds(world, "512 MiB", discard)
+    large = _rounds(world, "512 MiB", discard, seconds=3)
     return [
         figure("blob 64 KiB: requests per second", small, Sample.rate, 20, "higher", unit="/s"),
         figure("blob 1 MiB: server CPU per GiB", middling, Sample.cpu_per_gib, 0.25, "lower", unit="s"),
@@ -27,10 +26,10 @@ def figures(world: World) -> list[Figure]:
     ]
 
 
-def _rounds(world: World, size: str, loader: Loader) -> list[Round]:
+def _rounds(world: World, size: str, loader: Loader, *, seconds: int) -> list[Round]:
     path = f"/v2/{DATA}/blobs/{world.blobs[size].digest}"
     sides: dict[str, Side] = {"ours": world.product, "peer": world.peer, "tuned": world.tuned}
-    passes = {name: partial(_pass, side, path, loader) for name, side in sides.items()}
+    passes = {name: partial(_pass, side, path, partial(loader, seconds=seconds)) for name, side in sides.items()}
     taken = interleave(passes, rounds=ROUNDS)
     _inform(size, taken)
     return taken
@@ -38,7 +37,7 @@ def _rounds(world: World, size: str, loader: Loader) -> list[Round]:
 
 def _pass(side: Side, path: str, loader: Loader) -> Sample:
     headers = side.authorize(f"repository:{DATA}:pull")
-    return measure(side, lambda: loader(side.url + path, headers=headers, seconds=SECONDS))
+    return measure(side, lambda: loader(side.url + path, headers=headers))
 
 
 def _inform(size: str, taken: list[Round]) -> None:

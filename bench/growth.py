@@ -35,6 +35,8 @@ def figures(world: World) -> list[Figure]:
 
 def _figure(name: str, one: Pass, sides: dict[str, tuple[Product, int]]) -> Figure:
     passes = {side: partial(one, product, count) for side, (product, count) in sides.items()}
+    for product, _ in sides.values():
+        product.settle()
     taken = interleave(passes, rounds=ROUNDS)
     _inform(name, taken)
     return figure(

@@ -24,6 +24,8 @@ PIECES = ("nginx", "web", "registry", "redis", "postgres", "worker", "clock")
 SERVICE = "harbor-registry"
 USER = "bencher"
 PROJECT = "bench"
+QUIET = 0.1  # CPU seconds a second: an idle stack takes about a fifth of that
+PATIENCE = 60  # seconds
 RENEWAL = 120  # seconds; tokens live five minutes, and no pass is longer than the rest
 
 
@@ -93,6 +95,15 @@ class Product:
         pieces = self.pids()
         supervisors = {int(fields[1]) for pid in pieces if (fields := cpu.stat_fields(pid))} - {1, os.getpid()}
         return cpu.seconds([*pieces, *supervisors])
+
+    def settle(self) -> None:
+        """Wait until what earlier load left behind is done: the audit spool carried, the tables vacuumed."""
+        deadline = time.monotonic() + PATIENCE
+        used = QUIET
+        while used >= QUIET and time.monotonic() < deadline:
+            before = self.cpu()
+            time.sleep(1)
+            used = self.cpu() - before
 
     def basic(self) -> dict[str, str]:
         """The headers of a `docker login`."""

@@ -10,26 +10,39 @@ from bench.figures import Figure
 from bench.load import Load
 from bench.peer import Peer
 from bench.product import USER, Product
-from bench.rounds import Sample, figure, interleave, measure
+from bench.rounds import Sample, figure, interleave, measure, middle
 from bench.world import IMAGE, TAG, World
 
 ROUNDS = 5
-COPIES = 3  # a pass: one copy alone costs too few of the clock ticks that CPU time is counted in
+COPIES = 6  # a pass: one copy alone costs too few of the clock ticks that CPU time is counted in
+IDLE = 5  # seconds
 TIMEOUT = 60
 
 
 def figures(world: World) -> list[Figure]:
-    destination = world.directory / "copied"
-    login = [f"--src-creds={USER}:{world.product.password}"]
+    product, destination = world.product, world.directory / "copied"
+    login = [f"--src-creds={USER}:{product.password}"]
     passes = {
-        "ours": partial(_copies, world.product, destination, login, world),
+        "ours": partial(_copies, product, destination, login, world),
         "peer": partial(_copies, world.peer, destination, ["--src-no-creds"], world),
-        "tuned": partial(_copies, world.tuned, destination, ["--src-no-creds"], world),
     }
+    product.settle()
     taken = interleave(passes, rounds=ROUNDS)
+    tuned = _copies(world.tuned, destination, ["--src-no-creds"], world)
+    idle = measure(product, partial(_nothing, IDLE))
+    print(
+        f"  {COPIES} copies: ours {middle(taken, Sample.seconds, 'ours'):.2f} s of wall time,"
+        f" peer {middle(taken, Sample.seconds, 'peer'):.2f} s; tuned peer {tuned.cpu:.2f} s of CPU;"
+        f" our stack takes {idle.cpu / IDLE:.3f} s of CPU a second when idle"
+    )
     return [
         figure("skopeo copy of 10 layers out: server CPU", taken, lambda sample: sample.cpu, 0.40, "lower", unit="s")
     ]
+
+
+def _nothing(seconds: int) -> Load:
+    time.sleep(seconds)
+    return Load(0, 0, seconds)
 
 
 def _copies(side: Product | Peer, destination: Path, login: list[str], world: World) -> Sample:
