@@ -112,21 +112,23 @@ def forget_commits(before: datetime) -> int:
 
 
 _SOURCES = """
-SELECT r.name
+(SELECT 0 AS rank, r.name
 FROM artifacts_bloblink l
 JOIN artifacts_blob b ON b.id = l.blob_id
 JOIN artifacts_repository r ON r.id = l.repository_id
 WHERE b.digest = %s
-UNION
-SELECT repository FROM artifacts_blobcommit WHERE digest = %s
-LIMIT %s
+LIMIT %s)
+UNION ALL
+(SELECT 1, repository FROM artifacts_blobcommit WHERE digest = %s ORDER BY committed_at DESC LIMIT %s)
+ORDER BY rank
 """
-SOURCES_LIMIT = 1000  # repositories looked at for a mount that names no source
+SOURCES_LIMIT = 500  # repositories of either kind looked at for a mount that names no source
 
 
 def sources(digest: Digest) -> list[str]:
-    """Repositories that hold a blob, or may: whoever mounts from one asks upstream anyway."""
-    return [name for (name,) in fetch(_SOURCES, (str(digest), str(digest), SOURCES_LIMIT))]
+    """Repositories that hold a blob, then those that may: whoever mounts from one asks upstream anyway."""
+    rows = fetch(_SOURCES, (str(digest), SOURCES_LIMIT, str(digest), SOURCES_LIMIT))
+    return list(dict.fromkeys(name for _, name in rows))
 
 
 def mount(repository: str, digest: Digest, source: str) -> bool:

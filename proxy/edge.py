@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 API_VERSION = "registry/2.0"
 RETRY_AFTER = "2"  # seconds
+_LENGTH_DIGITS = 19
 
 View = Callable[..., HttpResponse]
 
@@ -129,3 +130,11 @@ def client_has(request: HttpRequest, etag: str) -> bool:
     """Whether If-None-Match says that the client has this content already (RFC 9110 13.1.2, weak comparison)."""
     candidates = request.META.get("HTTP_IF_NONE_MATCH", "").split(",")
     return any(candidate.strip().removeprefix("W/") in {"*", etag} for candidate in candidates)
+
+
+def body_length(request: HttpRequest) -> int:
+    """The Content-Length, 0 where there is none; SizeInvalid for what is no number."""
+    text = request.META.get("CONTENT_LENGTH") or "0"
+    if not (text.isascii() and text.isdigit() and len(text) < _LENGTH_DIGITS):
+        raise errors.SizeInvalid("malformed Content-Length")
+    return int(text)

@@ -12,7 +12,7 @@ from oci import manifest as oci_manifest
 from oci.digest import Digest
 from oci.errors import ManifestTooLarge, ManifestUnknown, TagInvalid
 from oci.reference import parse_reference, parse_repository, parse_tag
-from proxy.edge import authorize, client_has, endpoint
+from proxy.edge import authorize, body_length, client_has, endpoint
 
 TAG_PARAMETERS = 100  # tags that one push by digest may set
 
@@ -72,7 +72,7 @@ def _accepted(request: HttpRequest) -> set[str]:
 
 def _put(request: HttpRequest, repository: str, reference: Digest | str) -> HttpResponse:
     claims = authorize(request, repository, "pull", "push")
-    if int(request.META.get("CONTENT_LENGTH") or 0) > settings.MANIFEST_LIMIT:
+    if body_length(request) > settings.MANIFEST_LIMIT:
         raise ManifestTooLarge(f"a manifest may be {settings.MANIFEST_LIMIT} bytes")
     pushed = push.push(
         repository,

@@ -26,7 +26,7 @@ from oci.errors import (
 from oci.reference import parse_repository, project_of
 from projects.access import grants
 from projects.models import Project
-from proxy.edge import authorize, endpoint
+from proxy.edge import authorize, body_length, endpoint
 from rbac.policy import can
 from tokens.claims import Claims
 
@@ -49,7 +49,11 @@ def uploads(request: HttpRequest, name: str) -> HttpResponse:
         return _created(repository, Digest.parse(mount))
     location = registry().start_upload(repository)
     if digest:
-        return _commit(request, repository, location, digest)
+        try:
+            return _commit(request, repository, location, digest)
+        except Exception:
+            store.forget_upload(repository, _upload_of(location))  # the client was never told where it is
+            raise
     response = HttpResponse(status=202)
     response["Location"] = location
     response["Range"] = "0-0"
@@ -94,7 +98,7 @@ def _pullable(repositories: list[str], claims: Claims) -> list[str]:
 
 def _commit(request: HttpRequest, repository: str, location: str, digest: Digest) -> HttpResponse:
     """Pass a whole blob on to the upstream registry: what nginx can't judge by itself (see deploy/nginx)."""
-    length = int(request.META.get("CONTENT_LENGTH") or 0)
+    length = body_length(request)
     body = cast("BinaryIO", request) if length else None  # Django's request is read like a file
     try:
         canonical = registry().commit_upload(location, digest, body, length)

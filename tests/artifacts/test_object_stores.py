@@ -23,7 +23,6 @@ from projects.models import Project
 from rbac.actors import SYSTEM
 from tests.buckets import bucket, s3_distribution, s3_server  # noqa: F401
 from tests.door import Door, error_of, image, unique
-from tests.oci.distribution import Distribution
 
 ABSENT = str(Digest.of(b"nobody pushed this"))
 
@@ -242,7 +241,3 @@ def test_what_is_missing_is_named(connect, distribution, given, missing):
     connect(distribution, **given)
     with pytest.raises(ImproperlyConfigured, match=missing):
         store.storage()
-
-
-def test_the_shared_registry_is_a_file_system(distribution):
-    assert isinstance(distribution, Distribution)

@@ -276,6 +276,16 @@ def test_an_odd_authorization_is_401(door, client, authorization):
     assert error_of(answer) == (401, "UNAUTHORIZED")
 
 
+@pytest.mark.parametrize("length", ["x", "-1", "1e3", "\u0663", "9" * 30])
+@pytest.mark.parametrize("rest", ["manifests/x", f"blobs/uploads/?digest={ABSENT}"])
+def test_a_malformed_content_length_is_refused(door, upstream, rest, length):
+    method = door.client.put if rest.startswith("manifests") else door.client.post
+    answer = method(door.url(rest), data=b"{}", content_type="text/plain", CONTENT_LENGTH=length)
+    assert error_of(answer) == (400, "SIZE_INVALID")
+    uploads = upstream / "repositories" / door.repository / "_uploads"
+    assert not uploads.exists() or list(uploads.iterdir()) == []
+
+
 def test_an_expired_token_is_401_with_a_new_challenge(door, client):
     token = sign((door.repository, ["pull"]), lifetime=-60)
     answer = client.get(door.url("tags/list"), headers={"Authorization": f"Bearer {token}"})

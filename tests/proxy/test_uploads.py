@@ -267,6 +267,14 @@ def test_a_source_that_no_longer_holds_the_blob_is_passed_over(door, source):
     assert mount(door, digest).status_code == 202
 
 
+def test_false_notes_of_commits_do_not_hide_the_true_source(door, source):
+    """Anybody who may push can have a commit noted that never came to be."""
+    content = source.push(image())
+    digest = next(iter(content.blobs))
+    BlobCommit.objects.bulk_create(BlobCommit(repository=f"library/fake{n}", digest=digest) for n in range(600))
+    assert mount(door, digest).status_code == 201
+
+
 def test_a_refused_mount_names_both_scopes(door, source, client):
     answer = client.post(door.url(f"blobs/uploads/?mount={Digest.of(b'x')}&from={source.repository}"))
     assert answer.status_code == 401
