@@ -42,13 +42,20 @@ class FetchedManifest(NamedTuple):
 class RegistryClient:
     """One registry. Thread-safe; keeps up to `pool_size` connections alive. Timeouts are in seconds of silence.
 
+    After one that ran out the registry is left alone for `rest` seconds: calls answer Unavailable without waiting.
     Repository names and references go in as they were parsed. Locations of uploads are path and query.
     """
 
     def __init__(
-        self, base_url: str, *, timeout: float = 30.0, commit_timeout: float = 300.0, pool_size: int = 8
+        self,
+        base_url: str,
+        *,
+        timeout: float = 30.0,
+        commit_timeout: float = 300.0,
+        pool_size: int = 8,
+        rest: float = 0.0,
     ) -> None:
-        self._transport = Transport(base_url, timeout=timeout, pool_size=pool_size)
+        self._transport = Transport(base_url, timeout=timeout, pool_size=pool_size, rest=rest)
         self._commit_timeout = commit_timeout
 
     def close(self) -> None:
@@ -150,7 +157,6 @@ class RegistryClient:
             target=_manifest(name, reference),
             headers={"Content-Type": media_type},
             body=payload,
-            timeout=self._commit_timeout,
             idempotent=isinstance(reference, Digest),
         )
         self._transport.call(request, {_CREATED})

@@ -6,6 +6,7 @@ failure is one of `oci.errors`.
 
 import io
 import json
+import time
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
@@ -14,7 +15,7 @@ from urllib.parse import urljoin, urlsplit
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError, ProtocolError
+from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError
 
 from oci.errors import RangeInvalid, SizeInvalid, Unavailable, from_answer
 
@@ -138,12 +139,14 @@ class _PoolTLS(urllib3.HTTPSConnectionPool):
 class Transport:
     """One registry's host. Thread-safe; keeps up to `pool_size` connections alive. Targets are path and query."""
 
-    def __init__(self, base_url: str, *, timeout: float, pool_size: int) -> None:
+    def __init__(self, base_url: str, *, timeout: float, pool_size: int, rest: float = 0.0) -> None:
         parts = urlsplit(base_url)
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path not in {"", "/"}:
             raise ValueError(f"not the address of a registry: {base_url!r}")
         self._base = f"{parts.scheme}://{parts.netloc}"
         self._timeout = timeout
+        self._rest = rest
+        self._silent_until = float("-inf")
         pool = _PoolTLS if parts.scheme == "https" else _Pool
         self._pool = pool(parts.hostname, parts.port, maxsize=pool_size, retries=False)
         self._elsewhere = urllib3.PoolManager(maxsize=pool_size, retries=False)
@@ -157,12 +160,20 @@ class Transport:
         return self.finish(self.open(request), expected, limit=limit)
 
     def open(self, request: Request) -> Response:
-        """The answer's head. What may be said twice is, when a kept connection proves to be dead."""
+        """The answer's head. What may be said twice is, when a kept connection proves to be dead.
+
+        A registry that was silent for a whole timeout is left alone for `rest` seconds: one caller waits, not all.
+        """
+        if time.monotonic() < self._silent_until:
+            raise Unavailable("the registry doesn't answer")
         try:
             return self._send(request)
         except ProtocolError as error:
             if not request.may_repeat:
                 raise Unavailable("the registry broke the connection") from error
+        except ReadTimeoutError as error:
+            self._silent_until = time.monotonic() + self._rest
+            raise Unavailable("the registry doesn't answer") from error
         except HTTPError as error:
             raise Unavailable("the registry can't be reached") from error
         try:

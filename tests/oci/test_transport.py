@@ -257,3 +257,28 @@ def test_redirects_without_end_are_given_up():
         RegistryClient(f"http://127.0.0.1:{listener.port}").get_blob("p/r", Digest.of(HELLO))
     listener.stop()
     assert targets[1:] == [f"/storage/{number}" for number in range(1, MAX_REDIRECTS + 1)]
+
+
+def test_a_silent_registry_is_waited_for_once_and_then_left_alone():
+    calls = []
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        thread = threading.Thread(target=lambda: [calls.append(silent.accept()) for _ in range(2)], daemon=True)
+        thread.start()
+        client = RegistryClient(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout=0.2, rest=600.0)
+        for _ in range(3):
+            with pytest.raises(Unavailable):
+                client.ping()
+    assert len(calls) == 1
+
+
+def test_without_a_rest_it_is_asked_each_time():
+    calls = []
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        thread = threading.Thread(target=lambda: [calls.append(silent.accept()) for _ in range(2)], daemon=True)
+        thread.start()
+        client = RegistryClient(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout=0.2)
+        for _ in range(2):
+            with pytest.raises(Unavailable):
+                client.ping()
+        thread.join(5)
+    assert len(calls) == 2
