@@ -1,5 +1,6 @@
 """The client when a registry misbehaves: broken lines, odd answers, redirects, stalls."""
 
+import contextlib
 import json
 import socket
 import threading
@@ -259,26 +260,25 @@ def test_redirects_without_end_are_given_up():
     assert targets[1:] == [f"/storage/{number}" for number in range(1, MAX_REDIRECTS + 1)]
 
 
-def test_a_silent_registry_is_waited_for_once_and_then_left_alone():
-    calls = []
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        thread = threading.Thread(target=lambda: [calls.append(silent.accept()) for _ in range(2)], daemon=True)
-        thread.start()
-        client = RegistryClient(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout=0.2, rest=600.0)
-        for _ in range(3):
+def connections_to_silence(rest, calls):
+    """How many connections `calls` pings made to a registry that never says a word."""
+    with socket.create_server(("127.0.0.1", 0), backlog=calls) as silent:
+        silent.setblocking(False)
+        client = RegistryClient(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout=0.2, rest=rest)
+        for _ in range(calls):
             with pytest.raises(Unavailable):
                 client.ping()
-    assert len(calls) == 1
+        count = 0
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                silent.accept()[0].close()
+                count += 1
+        return count
+
+
+def test_a_silent_registry_is_waited_for_once_and_then_left_alone():
+    assert connections_to_silence(rest=600.0, calls=3) == 1
 
 
 def test_without_a_rest_it_is_asked_each_time():
-    calls = []
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        thread = threading.Thread(target=lambda: [calls.append(silent.accept()) for _ in range(2)], daemon=True)
-        thread.start()
-        client = RegistryClient(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout=0.2)
-        for _ in range(2):
-            with pytest.raises(Unavailable):
-                client.ping()
-        thread.join(5)
-    assert len(calls) == 2
+    assert connections_to_silence(rest=0.0, calls=2) == 2
