@@ -32,7 +32,7 @@ class BackOff(Exception):
 
 def check(address: str, username: str) -> None:
     """Raise BackOff while `username` from `address` has to wait."""
-    row = LoginFailure.objects.filter(address=_origin(address), username=_name(username)).first()
+    row = LoginFailure.objects.filter(address=origin(address), username=_name(username)).first()
     if row is None:
         return
     remaining = (row.last_at + _delay(row.failures) - datetime.now(UTC)).total_seconds()
@@ -43,13 +43,13 @@ def check(address: str, username: str) -> None:
 def fail(address: str, username: str) -> None:
     """Count one failed login, and remove the rows that nobody waits for any more, so that the table stays small."""
     with connection.cursor() as cursor:
-        cursor.execute(_FAIL, (_origin(address), _name(username), FORGOTTEN_AFTER.total_seconds()))
+        cursor.execute(_FAIL, (origin(address), _name(username), FORGOTTEN_AFTER.total_seconds()))
     LoginFailure.objects.filter(last_at__lt=datetime.now(UTC) - FORGOTTEN_AFTER).delete()
 
 
 def succeed(address: str, username: str) -> None:
     """Forget the failures: the user knows the password after all."""
-    LoginFailure.objects.filter(address=_origin(address), username=_name(username)).delete()
+    LoginFailure.objects.filter(address=origin(address), username=_name(username)).delete()
 
 
 def _delay(failures: int) -> timedelta:
@@ -59,7 +59,7 @@ def _delay(failures: int) -> timedelta:
     return min(timedelta(seconds=2 ** min(failures - FREE_TRIES, 16)), LONGEST)
 
 
-def _origin(address: str) -> str:
+def origin(address: str) -> str:
     """Who is counted together: an IPv4 address, or the /64 network that one IPv6 host can choose addresses from."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from django.contrib.auth.hashers import check_password, make_password
 
-from rbac import accounts, backoff
+from rbac import accounts, backoff, strain
 from rbac.accounts import Account
 from rbac.actors import Actor
 from rbac.backoff import BackOff
@@ -44,20 +44,30 @@ def authenticate(username: str, password: str, *, address: str) -> Actor:
 def verify(account: Account | None, username: str, password: str, *, address: str) -> Verified:
     """`authenticate` for a caller that has read the account (None: there is no such user) just now."""
     if account is None or not account.is_active or not _is_hashable(password):
-        backoff.check(address, username)
+        _check(address, username)
         make_password("")  # as slow as for a user who exists
-        backoff.fail(address, username)
+        _fail(address, username)
         raise InvalidCredentials
     proof = proof_of(account.id, account.password, password)
     if memory.holds(proof):
         return Verified(account.actor, fresh=False)
-    backoff.check(address, username)
+    _check(address, username)
     if not check_password(password, account.password):
-        backoff.fail(address, username)
+        _fail(address, username)
         raise InvalidCredentials
     backoff.succeed(address, username)
     memory.remember(proof)
     return Verified(account.actor, fresh=True)
+
+
+def _check(address: str, username: str) -> None:
+    strain.check(address)
+    backoff.check(address, username)
+
+
+def _fail(address: str, username: str) -> None:
+    strain.fail(address)
+    backoff.fail(address, username)
 
 
 def _is_hashable(password: str) -> bool:

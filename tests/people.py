@@ -6,7 +6,7 @@ from django.contrib.auth.hashers import make_password
 
 from audit import Context, restraint
 from projects.models import Member, Project
-from rbac import policy
+from rbac import policy, strain
 from rbac.memory import memory
 from rbac.models import Group, GroupUser, Role, User
 from tokens import keys
@@ -46,3 +46,4 @@ def forget_everything():
     memory.forget()
     policy.forget()
     restraint.forget()
+    strain.forget()
