@@ -16,7 +16,7 @@ def figures(world: World) -> list[Figure]:
     small = _rounds(world, "64 KiB", wrk, seconds=2)
     middling = _rounds(world, "1 MiB", wrk, seconds=2)
     # wrk reads 8 KiB at a time and would be the bottleneck of answers this large.
-    large = _rounds(world, "512 MiB", discard, seconds=3)
+    large = _rounds(world, "512 MiB", discard, seconds=4)
     return [
         figure("blob 64 KiB: requests per second", small, Sample.rate, 20, "higher", unit="/s"),
         figure("blob 1 MiB: server CPU per GiB", middling, Sample.cpu_per_gib, 0.25, "lower", unit="s"),
@@ -50,7 +50,7 @@ def _inform(size: str, taken: list[Round]) -> None:
             f" load generator {middle(taken, Sample.client_cores, side):.2f} cores"
         )
     print(
-        f"  {size:7} ratios to the tuned peer: rate {ratio(taken, Sample.rate, peer='tuned'):.3g},"
+        f"  {size:7} ratios to the tuned peer:"
         f" throughput {ratio(taken, Sample.throughput, peer='tuned'):.3g},"
         f" CPU {ratio(taken, Sample.cpu_per_gib, peer='tuned'):.3g}"
     )
