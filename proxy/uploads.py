@@ -21,6 +21,7 @@ from oci.errors import (
     NameUnknown,
     RangeInvalid,
     RegistryError,
+    SizeInvalid,
     Unavailable,
 )
 from oci.reference import parse_repository, project_of
@@ -30,6 +31,7 @@ from proxy.edge import authorize, body_length, endpoint
 from rbac.policy import can
 from tokens.claims import Claims
 
+FAILED = "HTTP_X_UPLOAD_FAILED"  # nginx says who refused an upload: its `gate`, or the `upstream` registry
 MOUNT_TRIES = 20  # places asked for a blob: the notes of commits, which anybody can have made, may be wrong
 _UPLOAD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.=-]{0,127}", re.ASCII)
 _CONTENT_RANGE = re.compile(r"(?:bytes )?(\d{1,18})-(\d{1,18})(?:/(?:\d{1,18}|\*))?", re.ASCII)
@@ -45,6 +47,8 @@ def uploads(request: HttpRequest, name: str) -> HttpResponse:
     if not Project.objects.filter(name=project_of(repository)).exists():
         raise NameUnknown(detail={"name": repository})
     digest = one_digest(request.GET) if "digest" in request.GET else None
+    if _without_body(request):
+        raise Unavailable
     if mount and _mount(repository, Digest.parse(mount), source, claims):
         return _created(repository, Digest.parse(mount))
     location = registry().start_upload(repository)
@@ -128,14 +132,19 @@ def upload(request: HttpRequest, name: str, upload: str) -> HttpResponse:
     location = f"/v2/{repository}/blobs/uploads/{parse_upload(upload)}?{request.META.get('QUERY_STRING', '')}"
     if request.method == "DELETE":
         return _cancel(repository, location)
-    if request.META.get("HTTP_X_UPLOAD_FAILED"):
+    if request.META.get(FAILED) == "upstream":
         raise _failure(repository, location)
     if request.method in {"PATCH", "PUT"}:
-        digest = check_chunk(request.method, request.META.get("HTTP_CONTENT_RANGE"), location)
-        if digest is not None and digest.algorithm != "sha256":
+        digest = check_chunk(request, request.method, location)
+        if digest is not None and digest.algorithm != "sha256" and not _without_body(request):
             return _commit(request, repository, location, digest)
         raise Unavailable  # the gate refused what is allowed now: it was away, or has just been told otherwise
     return _status(location)
+
+
+def _without_body(request: HttpRequest) -> bool:
+    """nginx sends what its gate refused without the bytes, so that we say why: there is nothing to commit then."""
+    return request.META.get(FAILED) == "gate"
 
 
 def _failure(repository: str, location: str) -> RegistryError:
@@ -166,12 +175,15 @@ def _cancel(repository: str, location: str) -> HttpResponse:
     return HttpResponse(status=204)
 
 
-def check_chunk(method: str, content_range: str | None, location: str) -> Digest | None:
+def check_chunk(request: HttpRequest, method: str, location: str) -> Digest | None:
     """What the upstream registry doesn't check of a PATCH or PUT: the chunk's place, the closing digest's form.
 
-    Returns the digest of a PUT. Raises RangeInvalid (416) for a chunk that doesn't begin where the upload ends,
+    `method` is the client's, of which a gate's request only tells. Returns the digest of a PUT. Raises RangeInvalid
+    (416) for a chunk that doesn't begin where the upload ends, SizeInvalid for one that isn't as long as its range,
     DigestInvalid, BlobUploadUnknown.
     """
+    content_range = request.META.get("HTTP_CONTENT_RANGE")
+    length = request.META.get("HTTP_X_CONTENT_LENGTH")
     digest = None
     if method == "PUT":
         digest = one_digest(QueryDict(location.partition("?")[2]))
@@ -179,6 +191,9 @@ def check_chunk(method: str, content_range: str | None, location: str) -> Digest
         match = _CONTENT_RANGE.fullmatch(content_range.strip())
         if match is None or int(match[2]) < int(match[1]):
             raise RangeInvalid(f"malformed Content-Range {content_range[:80]!r}")
+        span = int(match[2]) - int(match[1]) + 1
+        if length and length != str(span):
+            raise SizeInvalid(f"the chunk is {length[:20]} bytes, its Content-Range names {span}")
         status = registry().upload_status(location)
         if status is None:
             raise BlobUploadUnknown

@@ -199,25 +199,70 @@ def test_an_upload_that_distribution_calls_wrong_is_told_to_django_to_throw_away
     location = commit(begin(front), f"sha256:{'0' * 64}")
     front.ask("PUT", location, b"x", GOOD | {"X-Upload-Failed": "mine"})
     [asked] = front.to_django()
-    assert (asked.method, asked.path, asked.body, asked.headers["x-upload-failed"]) == ("PUT", location, b"", "1")
+    assert (asked.method, asked.path, asked.body, asked.headers["x-upload-failed"]) == (
+        "PUT",
+        location,
+        b"",
+        "upstream",
+    )
 
 
 @pytest.mark.parametrize("headers", [GOOD, BAD])
 def test_no_client_can_say_that_an_upload_failed(front, headers):
     location = begin(front)
     for method, path in (("PUT", commit(location, "sha512:0")), ("PATCH", location), ("GET", location)):
-        front.ask(method, path, b"x", headers | {"X-Upload-Failed": "1"})
+        front.ask(method, path, b"x", headers | {"X-Upload-Failed": "upstream", "X-Content-Length": "7"})
     assert front.asked
-    assert not any("x-upload-failed" in asked.headers for asked in front.asked)
+    assert not any(asked.headers.get("x-upload-failed") == "upstream" for asked in front.asked)
+    assert not any(asked.headers.get("x-content-length") == "7" for asked in front.asked)
+
+
+def test_a_refused_upload_comes_to_django_as_refused_and_without_its_bytes(front):
+    location = begin(front)
+    front.ask("PUT", commit(location, f"sha512:{'0' * 128}"), b"bytes", BAD)
+    [asked] = front.to_django()
+    assert (asked.method, asked.body) == ("PUT", b"")
+    assert (asked.headers["x-upload-failed"], asked.headers["x-content-length"]) == ("gate", "5")
+
+
+def test_the_gate_learns_how_long_a_chunk_is(front):
+    front.ask("PATCH", begin(front), b"hello", GOOD | {"Content-Range": "0-4"})
+    [asked] = [asked for asked in front.to_gate() if "content-range" in asked.headers]
+    assert asked.headers["x-content-length"] == "5"
 
 
 def test_bodies_that_belong_nowhere_are_limited(front):
-    body = bytes(5 * 1024 * 1024 + 1)
-    for path in ("/v2/acme/app/manifests/1", "/v2/acme/app/blobs/uploads/", "/api/v2.0/projects"):
+    body, before = bytes(512 * 1024 + 1), front.bodies_put_on_disk
+    for path in ("/v2/acme/app/blobs/uploads/", "/v2/acme/app/tags/list", "/api/v2.0/projects", "/service/token"):
         for chunked in (False, True):
             answer = front.ask("POST", path, body, GOOD, chunked=chunked)
             assert (answer.status, answer.code) == (413, "SIZE_INVALID")
     assert front.asked == []
+    assert front.bodies_put_on_disk == before
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_large_manifest_goes_to_django_behind_the_gate(front, chunked):
+    body = os.urandom(5 * 1024 * 1024)
+    path = "/v2/acme/tools/cli/manifests/1.0?tag=a"
+    assert front.ask("PUT", path, body, GOOD, chunked=chunked).status == 200
+    [gate], [django] = front.to_gate(), front.to_django()
+    assert (gate.path, gate.headers["x-repository"]) == ("/internal/gate/push", "acme/tools/cli")
+    assert gate.headers["x-original-method"] not in {"PUT", "PATCH"}
+    assert (django.method, django.path, django.body) == ("PUT", path, body)
+    assert front.ask("PUT", path, body + b"x", GOOD, chunked=chunked).code == "SIZE_INVALID"
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_strangers_manifest_is_thrown_away(front, chunked):
+    before = front.bodies_put_on_disk
+    answer = front.ask("PUT", "/v2/acme/app/manifests/1", bytes(5 * 1024 * 1024), BAD, chunked=chunked)
+    assert (answer.status, answer.code) == (401, "UNAUTHORIZED")
+    assert answer.headers.get_all("WWW-Authenticate") == ["Bearer realm=here"]
+    assert [(asked.method, asked.path, asked.body) for asked in front.to_django()] == [
+        ("PUT", "/v2/acme/app/manifests/1", b"")
+    ]
+    assert front.bodies_put_on_disk == before
 
 
 @pytest.mark.parametrize(

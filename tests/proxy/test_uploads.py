@@ -287,3 +287,27 @@ def test_a_refused_mount_names_both_scopes(door, source, client):
 )
 def test_a_malformed_mount_is_refused(door, query):
     assert door.post(f"blobs/uploads/?{query}").status_code == 400
+
+
+def test_a_chunk_is_as_long_as_its_range(door):
+    location = begin(door)
+    assert gate(door, "PATCH", location, Content_Range="0-4", X_Content_Length="5").status_code == 204
+    answer = gate(door, "PATCH", location, Content_Range="0-99", X_Content_Length="5")
+    assert error_of(answer) == (400, "SIZE_INVALID")
+
+
+def test_nothing_is_committed_when_nginx_sends_a_refused_upload_without_its_bytes(door, upstream):
+    location = registry().patch_upload(begin(door), b"hello")
+    digest = Digest.of(b"hello", "sha512")
+    refused = {"X-Upload-Failed": "gate"}
+    assert error_of(door.client.put(f"{location}&digest={digest}", headers=refused)) == (503, "UNAVAILABLE")
+    status = door.client.get(location)
+    assert (status.status_code, status["Range"]) == (204, "0-4")
+    assert door.client.put(f"{location}&digest={digest}").status_code == 201
+
+
+def test_no_upload_begins_for_a_whole_blob_that_nginx_refused(door, upstream):
+    digest = Digest.of(b"hello")
+    path = f"/v2/{door.repository}/blobs/uploads/?digest={digest}"
+    assert error_of(door.client.post(path, headers={"X-Upload-Failed": "gate"})) == (503, "UNAVAILABLE")
+    assert left_behind(upstream, door) == []
