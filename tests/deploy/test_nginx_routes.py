@@ -265,30 +265,6 @@ def test_a_strangers_manifest_is_thrown_away(front, chunked):
     assert front.bodies_put_on_disk == before
 
 
-@pytest.mark.parametrize("chunked", [False, True])
-def test_a_large_manifest_goes_to_django_behind_the_gate(front, chunked):
-    body = os.urandom(5 * 1024 * 1024)
-    path = "/v2/acme/tools/cli/manifests/1.0?tag=a"
-    assert front.ask("PUT", path, body, GOOD, chunked=chunked).status == 200
-    [gate], [django] = front.to_gate(), front.to_django()
-    assert (gate.path, gate.headers["x-repository"]) == ("/internal/gate/push", "acme/tools/cli")
-    assert gate.headers["x-original-method"] not in {"PUT", "PATCH"}
-    assert (django.method, django.path, django.body) == ("PUT", path, body)
-    assert front.ask("PUT", path, body + b"x", GOOD, chunked=chunked).code == "SIZE_INVALID"
-
-
-@pytest.mark.parametrize("chunked", [False, True])
-def test_a_strangers_manifest_is_thrown_away(front, chunked):
-    before = front.bodies_put_on_disk
-    answer = front.ask("PUT", "/v2/acme/app/manifests/1", bytes(5 * 1024 * 1024), BAD, chunked=chunked)
-    assert (answer.status, answer.code) == (401, "UNAUTHORIZED")
-    assert answer.headers.get_all("WWW-Authenticate") == ["Bearer realm=here"]
-    assert [(asked.method, asked.path, asked.body) for asked in front.to_django()] == [
-        ("PUT", "/v2/acme/app/manifests/1", b"")
-    ]
-    assert front.bodies_put_on_disk == before
-
-
 @pytest.mark.parametrize(
     "path",
     [
