@@ -10,9 +10,10 @@ from artifacts import manifests, pulls, push
 from artifacts.manifests import Stored
 from oci import manifest as oci_manifest
 from oci.digest import Digest
-from oci.errors import ManifestTooLarge, ManifestUnknown, TagInvalid
+from oci.errors import ManifestTooLarge, ManifestUnknown, TagInvalid, Unavailable
 from oci.reference import parse_reference, parse_repository, parse_tag
 from proxy.edge import authorize, body_length, client_has, endpoint
+from proxy.uploads import FAILED
 
 TAG_PARAMETERS = 100  # tags that one push by digest may set
 
@@ -72,6 +73,8 @@ def _accepted(request: HttpRequest) -> set[str]:
 
 def _put(request: HttpRequest, repository: str, reference: Digest | str) -> HttpResponse:
     claims = authorize(request, repository, "pull", "push")
+    if request.META.get(FAILED):
+        raise Unavailable  # the gate was away, and nginx didn't send us the body
     if body_length(request) > settings.MANIFEST_LIMIT:
         raise ManifestTooLarge(f"a manifest may be {settings.MANIFEST_LIMIT} bytes")
     pushed = push.push(

@@ -324,3 +324,11 @@ def test_a_project_deleted_in_the_middle_of_a_push_is_503_and_nothing_is_left(do
     assert error_of(door.put_manifest(content.top, "latest")) == (503, "UNAVAILABLE")
     assert not Manifest.objects.exists()
     assert error_of(door.put_manifest(content.top, "latest")) == (404, "NAME_UNKNOWN")
+
+
+def test_a_manifest_whose_bytes_nginx_kept_back_is_asked_for_again(door):
+    """The gate was away, then this view is there: the client must not hear that its manifest is none."""
+    url = door.url("manifests/latest")
+    answer = door.client.put(url, b"", content_type=OCI_MANIFEST, headers={"X-Upload-Failed": "gate"})
+    assert error_of(answer) == (503, "UNAVAILABLE")
+    assert answer["Retry-After"]
