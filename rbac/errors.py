@@ -7,7 +7,8 @@ RbacError
 ├── UserUnknown
 ├── GroupUnknown
 ├── RoleUnknown
-└── Protected           the first administrator can't be locked, deleted or demoted
+├── InvalidPermission   no role of Harbor's grants such a thing
+└── Protected           the first administrator, or a role that is built in or held
 """
 
 
@@ -36,6 +37,10 @@ class GroupUnknown(RbacError):
 
 
 class RoleUnknown(RbacError):
+    pass
+
+
+class InvalidPermission(RbacError):
     pass
 
 

@@ -21,6 +21,8 @@ from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
+import audit
+from rbac.actors import Actor
 from rbac.sealing import seal, unseal
 from tokens.models import SigningKey
 
@@ -141,11 +143,19 @@ def ensure() -> SigningKey:
 
 
 @transaction.atomic
-def rotate() -> SigningKey:
+def rotate(*, actor: Actor, context: audit.Context) -> SigningKey:
     """A new key signs from now on; the ones before it only verify."""
     _lock()
     SigningKey.objects.filter(retired_at=None).update(retired_at=timezone.now())
     row = _make()
+    audit.record(
+        actor=actor.name,
+        operation="update",
+        resource_type="configuration",
+        resource="signing key",
+        context=context,
+        detail={"kid": row.kid},
+    )
     transaction.on_commit(forget)
     return row
 

@@ -7,8 +7,10 @@ from django.core.management import call_command
 from django.db import OperationalError
 from django.test import Client
 
-from rbac.actors import ANONYMOUS
+from audit.models import AuditRecord
+from rbac.actors import ANONYMOUS, SYSTEM
 from rbac.sealing import SealBroken, seal, unseal
+from tests.people import CONTEXT
 from tokens import issue, keys
 from tokens.models import SigningKey
 from tokens.verify import InvalidToken, verify
@@ -77,7 +79,7 @@ def test_pruning_waits_for_the_last_tokens(django_capture_on_commit_callbacks):
 def test_a_key_that_is_gone_takes_its_tokens_with_it_even_verified_ones(django_capture_on_commit_callbacks):
     old = sign()
     with django_capture_on_commit_callbacks(execute=True):
-        keys.rotate()
+        keys.rotate(actor=SYSTEM, context=CONTEXT)
     verify(old)
     let_pass(timedelta(minutes=10))
 
@@ -176,7 +178,7 @@ def test_the_key_set_verifies_tokens_and_holds_nothing_private():
 
 def test_the_key_set_holds_retired_keys_too():
     sign()
-    keys.rotate()
+    keys.rotate(actor=SYSTEM, context=CONTEXT)
 
     assert len(Client().get("/service/jwks.json").json()["keys"]) == 2
 
@@ -184,3 +186,12 @@ def test_the_key_set_holds_retired_keys_too():
 @pytest.mark.parametrize("method", ["post", "put", "delete"])
 def test_the_key_set_is_read_only(method):
     assert getattr(Client(), method)("/service/jwks.json").status_code == 405
+
+
+@pytest.mark.django_db
+def test_a_rotation_is_in_the_audit_trail():
+    row = keys.rotate(actor=SYSTEM, context=CONTEXT)
+
+    [record] = AuditRecord.objects.all()
+
+    assert (record.operation, record.resource_type, record.detail) == ("update", "configuration", {"kid": row.kid})

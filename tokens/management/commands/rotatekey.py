@@ -4,6 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from rbac.actors import SYSTEM
+from rbac.management.console import CONTEXT
 from tokens import keys
 
 
@@ -19,4 +21,6 @@ class Command(BaseCommand):
         if options["prune"]:
             self.stdout.write(f"{keys.prune()} retired keys removed")
         else:
-            self.stdout.write(f"tokens are signed with the key {keys.rotate().kid} within a minute")
+            self.stdout.write(
+                f"tokens are signed with the key {keys.rotate(actor=SYSTEM, context=CONTEXT).kid} within a minute"
+            )
