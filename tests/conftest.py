@@ -1,3 +1,5 @@
+"""What every test begins with."""
+
 import pytest
 from hypothesis import settings
 
