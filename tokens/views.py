@@ -137,18 +137,25 @@ def _redeem(request: HttpRequest, secret: str) -> Caller:
 
 def _grant(request: HttpRequest, actor: Actor, asked: Sequence[Scope], found: Mapping[str, Grant]) -> list[issue.Entry]:
     entries = issue.granted(actor, asked, found)
-    if asked and not entries:
+    if refused := _refused(asked, entries):
         write_refusal(
             {
                 "actor": actor.name,
                 "operation": "create",
                 "resource_type": "token",
-                "resource": " ".join(map(str, asked)),
+                "resource": " ".join(refused),
                 "context": audit.context_of(request),
                 "result": "denied",
             }
         )
     return entries
+
+
+def _refused(asked: Sequence[Scope], entries: Sequence[issue.Entry]) -> list[str]:
+    """What was asked for and not granted, as scopes: a guest who tries to push is granted the pull alone."""
+    granted = {(entry.kind, entry.name): {*entry.actions, "*"} for entry in entries}
+    lacking = ((scope, scope.actions - granted.get((scope.kind, scope.name), set())) for scope in asked)
+    return [f"{scope.kind}:{scope.name}:{','.join(sorted(actions))}" for scope, actions in lacking if actions]
 
 
 def _record_login(username: str, context: audit.Context, result: Result) -> None:

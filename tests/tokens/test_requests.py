@@ -297,6 +297,21 @@ def test_logins_and_refusals_are_recorded_and_a_remembered_pull_is_not():
     ]
 
 
+def test_the_refused_part_of_what_was_asked_is_recorded():
+    join(make_project(), make_user(), "developer")
+    asked = ["repository:team/app:pull,push,delete", "repository:team/other:*", "repository:others/app:pull"]
+
+    assert access_in(get(*asked, user="alice")) == {
+        "repository:team/app": {"pull", "push"},
+        "repository:team/other": {"pull", "push"},
+    }
+
+    [_, refused] = trail()
+    assert refused == (
+        "alice", "create", "token", "repository:team/app:delete repository:others/app:pull", "denied"
+    )  # fmt: skip
+
+
 def test_refusals_without_end_are_no_records_without_end():
     for number in range(100):
         get(f"repository:team/app{number}:pull")
