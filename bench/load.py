@@ -1,4 +1,4 @@
-"""Load that costs the client little: wrk for many small answers, a discarding reader for few large ones."""
+"""Load that costs the client little: wrk for small answers, and for blobs a reader whose bytes the kernel discards."""
 
 import json
 import resource
@@ -7,7 +7,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,6 +15,7 @@ CONNECTIONS = 8
 SCRIPT = Path(__file__).with_name("wrk.lua")
 HEAD_LIMIT = 16 * 1024
 BITE = 4 << 20
+TIMEOUT = 30  # seconds
 
 
 class LoadError(Exception):
@@ -42,7 +43,7 @@ class Numbers:
 
 def wrk(url: str, *, headers: Mapping[str, str], seconds: int, numbers: Numbers | None = None) -> Load:
     """Keep eight connections busy with GETs of `url`, or of the paths of `numbers` there, for `seconds`."""
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "30s", "-s", str(SCRIPT)]
+    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", f"{TIMEOUT}s", "-s", str(SCRIPT)]
     for name, value in headers.items():
         command += ["-H", f"{name}: {value}"]
     before = _children_cpu()
@@ -68,15 +69,29 @@ def _children_cpu() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-@dataclass
 class _Reader:
     """One keep-alive connection: sends its request again as soon as the last answer is in."""
 
-    socket: socket.socket
-    request: bytes
-    head: bytearray = field(default_factory=bytearray)
-    left: int = 0
-    answers: int = 0
+    def __init__(self, address: tuple[str, int], request: bytes, selector: selectors.BaseSelector) -> None:
+        self.address = address
+        self.request = request
+        self.selector = selector
+        self.head = b""
+        self.left = 0
+        self.answers = 0
+        self.ends = False
+        self.open()
+
+    def open(self) -> None:
+        self.socket = socket.create_connection(self.address, timeout=TIMEOUT)
+        self.selector.register(self.socket, selectors.EVENT_READ, self)
+
+    def close(self) -> None:
+        self.selector.unregister(self.socket)
+        self.socket.close()
+
+    def ask(self) -> None:
+        self.socket.sendall(self.request)
 
     def read(self, scratch: bytearray) -> int:
         """Take what has come; returns how many bytes of bodies that were."""
@@ -87,11 +102,12 @@ class _Reader:
         if not data:
             raise LoadError("the server closed the connection")
         self.head += data
-        head, end, rest = bytes(self.head).partition(b"\r\n\r\n")
+        head, end, rest = self.head.partition(b"\r\n\r\n")
         if not end:
             return 0
-        self.head.clear()
+        self.head = b""
         self.left = body_length(head) - len(rest)
+        self.ends = b"\r\nconnection: close" in head.lower()
         self._next_if_done()
         return len(rest)
 
@@ -107,7 +123,10 @@ class _Reader:
     def _next_if_done(self) -> None:
         if self.left == 0:
             self.answers += 1
-            self.socket.sendall(self.request)
+            if self.ends:  # a server may end a connection after some thousands of answers
+                self.close()
+                self.open()
+            self.ask()
 
 
 def body_length(head: bytes) -> int:
@@ -126,29 +145,26 @@ def discard(url: str, *, headers: Mapping[str, str], seconds: float) -> Load:
     parts = urlsplit(url)
     head = "".join(f"{name}: {value}\r\n" for name, value in {"Host": parts.netloc, **headers}.items())
     request = f"GET {parts.path} HTTP/1.1\r\n{head}\r\n".encode()
+    address = parts.hostname or "", parts.port or 80
     with selectors.DefaultSelector() as selector:
-        readers = []
-        for _ in range(CONNECTIONS):
-            connection = socket.create_connection((parts.hostname, parts.port), timeout=30)
-            readers.append(_Reader(connection, request))
-            selector.register(connection, selectors.EVENT_READ, readers[-1])
+        readers = [_Reader(address, request, selector) for _ in range(CONNECTIONS)]
         try:
             return _drive(selector, readers, seconds)
         finally:
             for reader in readers:
-                reader.socket.close()
+                reader.close()
 
 
 def _drive(selector: selectors.BaseSelector, readers: list[_Reader], seconds: float) -> Load:
     scratch = bytearray(BITE)
     begun, client = time.monotonic(), time.process_time()
     for reader in readers:
-        reader.socket.sendall(reader.request)
+        reader.ask()
     received = 0
     while (now := time.monotonic()) < begun + seconds:
-        ready = selector.select(30)
+        ready = selector.select(TIMEOUT)
         if not ready:
-            raise LoadError("nothing came for 30 seconds")
+            raise LoadError(f"nothing came for {TIMEOUT} seconds")
         received += sum(key.data.read(scratch) for key, _ in ready)
     requests = sum(reader.answers for reader in readers)
     return Load(requests, received, now - begun, time.process_time() - client)

@@ -27,12 +27,16 @@ def served() -> Iterator[Served]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        answered = 0
 
         def do_GET(self) -> None:
             seen.paths.add(self.path)
             seen.headers.add(self.headers.get("X-Bench", ""))
             self.send_response(404 if self.path == "/missing" else 200)
             self.send_header("Content-Length", str(len(BODY)))
+            self.answered += 1
+            if self.path == "/tired" and self.answered == 3:
+                self.send_header("Connection", "close")
             self.end_headers()
             self.wfile.write(BODY)
 
@@ -59,6 +63,10 @@ def test_discard_counts_every_byte_of_the_bodies(served: Served):
     assert load.requests >= CONNECTIONS
     assert load.requests * len(BODY) <= load.bytes <= (load.requests + CONNECTIONS) * len(BODY)
     assert (served.paths, served.headers) == ({"/blob"}, {"yes"})
+
+
+def test_discard_connects_again_to_a_server_that_ends_connections(served: Served):
+    assert discard(f"{served.url}/tired", headers={}, seconds=0.5).requests > 3 * CONNECTIONS
 
 
 def test_discard_refuses_to_measure_an_error(served: Served):
