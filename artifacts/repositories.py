@@ -10,6 +10,7 @@ from artifacts.models import BlobCommit, BlobLink, Manifest, ManifestBlob, Manif
 from db.locks import advisory_lock
 from oci.errors import NameUnknown
 from oci.reference import project_of
+from projects.actions import on_delete
 from rbac.actors import Actor
 
 
@@ -33,6 +34,14 @@ def delete(name: str, *, actor: Actor, context: audit.Context) -> None:
                 context=context,
             )
         store.forget_repository(name)
+
+
+@on_delete
+def forget_project(name: str) -> None:
+    """Remove what a deleted project left in the store, blobs that no manifest ever named above all: whoever makes a
+    project of the same name must not find them."""
+    BlobCommit.objects.filter(repository__startswith=f"{name}/").delete()
+    store.forget_project(name)
 
 
 def _delete_rows(repository: Repository) -> None:

@@ -304,6 +304,23 @@ def forget_repository(repository: str) -> None:
             _remove(f"{repository_path(repository)}/{folder}")
 
 
+def forget_project(project: str) -> None:
+    """Remove every link and upload of a project's repositories from the store."""
+    with _writing():
+        _remove(repository_path(project))
+
+
+def unfinished_upload(repository: str, upload: str) -> tuple[int, str] | None:
+    """How many bytes of an upload are in a file-system store, and when it began; None where it can't be told."""
+    folder = f"{repository_path(repository)}/_uploads/{upload}"
+    try:
+        with storage().open(f"{folder}/startedat") as file:
+            started = file.read(64).decode("ascii", "replace").strip()
+        return storage().size(f"{folder}/data"), started
+    except OSError:
+        return None
+
+
 def forget_upload(repository: str, upload: str) -> None:
     """Remove what the upstream registry leaves of an upload that it cancelled or found to be of another digest."""
     with _writing():

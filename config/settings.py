@@ -106,6 +106,7 @@ STATIC_URL = "/static/"
 
 # The upstream registry, and the blob store behind it: the same variables that Distribution itself reads.
 REGISTRY_URL = os.environ.get("REGISTRY_URL", "http://127.0.0.1:5000")
+REGISTRY_HTTP_SECRET = os.environ.get("REGISTRY_HTTP_SECRET", "")  # takes up broken uploads; see artifacts.uploads
 REGISTRY_STORAGE = {
     name.removeprefix("REGISTRY_STORAGE_"): value
     for name, value in os.environ.items()

@@ -1,6 +1,7 @@
 """What is done to projects and members. Each action writes its row and its audit record in one transaction."""
 
 import re
+from collections.abc import Callable
 
 from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
@@ -85,6 +86,22 @@ def delete(project: Project, *, actor: Actor, context: Context) -> None:
     except ProtectedError as error:
         raise ProjectNotEmpty(f"the project {project.name} still holds repositories: delete them first") from error
     _record(actor, "delete", project, context)
+    transaction.on_commit(lambda: _deleted(project.name))
+
+
+_followers: list[Callable[[str], None]] = []
+
+
+def on_delete(follower: Callable[[str], None]) -> Callable[[str], None]:
+    """Have `follower` called with a deleted project's name once the deletion is committed. May decorate."""
+    if follower not in _followers:
+        _followers.append(follower)
+    return follower
+
+
+def _deleted(name: str) -> None:
+    for follower in _followers:
+        follower(name)
 
 
 @transaction.atomic

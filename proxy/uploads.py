@@ -11,6 +11,7 @@ from typing import BinaryIO, cast
 from django.http import HttpRequest, HttpResponse, QueryDict
 
 from artifacts import blobs, store
+from artifacts import uploads as resumable
 from artifacts.upstream import registry
 from oci.client import BlobInfo
 from oci.digest import Digest
@@ -139,7 +140,7 @@ def upload(request: HttpRequest, name: str, upload: str) -> HttpResponse:
         if digest is not None and digest.algorithm != "sha256" and not _without_body(request):
             return _commit(request, repository, location, digest)
         raise Unavailable  # the gate refused what is allowed now: it was away, or has just been told otherwise
-    return _status(location)
+    return _status(repository, location)
 
 
 def _without_body(request: HttpRequest) -> bool:
@@ -157,8 +158,8 @@ def _failure(repository: str, location: str) -> RegistryError:
     return DigestInvalid(f"the uploaded bytes don't match {digest}")
 
 
-def _status(location: str) -> HttpResponse:
-    status = registry().upload_status(location)
+def _status(repository: str, location: str) -> HttpResponse:
+    status = resumable.status(repository, _upload_of(location), location)
     if status is None:
         raise BlobUploadUnknown
     response = HttpResponse(status=204)

@@ -121,6 +121,9 @@ def _log_in(request: HttpRequest, account: Account | None, presented: Credential
     except credentials.InvalidCredentials:
         _record_login(presented.username, context, "failure")
         raise
+    except credentials.BackOff:
+        _record_login(presented.username, context, "denied")
+        raise
     if verified.fresh or not silent:
         _record_login(presented.username, context, "success")
     return Caller(verified.actor, account)

@@ -11,8 +11,11 @@ from audit import Context
 from audit.models import AuditRecord
 from oci.digest import Digest
 from oci.errors import NameUnknown
+from projects import actions
+from projects.errors import ProjectNotEmpty
+from projects.models import Project
 from rbac.actors import SYSTEM
-from tests.door import Door, error_of, image
+from tests.door import Door, error_of, image, unique
 from tests.roundtrips import counted
 
 CONTEXT = Context(address="192.0.2.7", user_agent="pytest", request_id="t-1")
@@ -110,3 +113,28 @@ def test_a_write_in_the_middle_of_it_does_not_break_it(door, monkeypatch):
     monkeypatch.setattr(FileSystemStorage, "delete", and_write)
     delete(door.repository)
     assert not Repository.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_deleted_project_leaves_nothing_for_the_next_of_its_name(door, upstream):
+    """A blob that was pushed without a manifest has no row, and no repository that would protect its project."""
+    project = Project.objects.create(name=unique())
+    repository = f"{project.name}/app"
+    payload = b"left behind"
+    digest = registry().commit_upload(registry().start_upload(repository), Digest.of(payload), payload)
+    registry().start_upload(repository)
+    assert registry().head_blob(repository, digest) is not None
+
+    actions.delete(project, actor=SYSTEM, context=CONTEXT)
+
+    assert registry().head_blob(repository, digest) is None
+    assert not (upstream / "repositories" / project.name).exists()
+    assert registry().head_blob(door.repository, digest) is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_project_that_is_not_deleted_keeps_its_store(door, upstream):
+    fill(door)
+    with pytest.raises(ProjectNotEmpty):
+        actions.delete(Repository.objects.get().project, actor=SYSTEM, context=CONTEXT)
+    assert list((upstream / "repositories" / door.repository).iterdir())
