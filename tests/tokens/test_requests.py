@@ -166,6 +166,7 @@ def test_failures_back_off_and_say_for_how_long():
 
     assert error_in(response) == (429, "TOOMANYREQUESTS")
     assert int(response["Retry-After"]) > 100
+    assert [result for *_, result in trail()] == ["failure", "denied"]
 
 
 def test_the_back_off_is_for_one_address():
