@@ -43,6 +43,7 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "rest_framework",
     "audit",
+    "configuration",
     "rbac",
     "projects",
     "artifacts",

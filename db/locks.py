@@ -1,4 +1,4 @@
-"""Advisory locks held across network calls, where no transaction may be."""
+"""Advisory locks: held for a transaction, or across network calls, where no transaction may be."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,3 +21,9 @@ def advisory_lock(name: str, *, shared: bool = False) -> Iterator[None]:
         if connection.connection is not None and not connection.connection.closed:
             with connection.cursor() as cursor:
                 cursor.execute(f"SELECT pg_advisory_unlock{kind}(hashtextextended(%s, 0))", [name])
+
+
+def transaction_lock(name: str) -> None:
+    """Hold PostgreSQL's advisory lock of `name` until the transaction ends; others wait up to their `lock_timeout`."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])

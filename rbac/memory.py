@@ -13,7 +13,7 @@ from collections import OrderedDict
 import redis
 from django.conf import settings
 
-from rbac.sealing import derived_key
+from db.sealing import derived_key
 
 _PREFIX = "roadstead:credential:"
 _IN_PROCESS = 4096  # credentials

@@ -5,6 +5,7 @@ from functools import cache
 from django.contrib.auth.hashers import make_password
 
 from audit import Context, restraint
+from configuration import values
 from projects.models import Member, Project
 from rbac import policy, strain
 from rbac.memory import memory
@@ -42,6 +43,7 @@ def join(project, who, role) -> Member:
 
 
 def forget_everything():
+    values.forget()
     keys.forget()
     memory.forget()
     policy.forget()

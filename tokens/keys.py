@@ -23,7 +23,7 @@ from django.utils import timezone
 
 import audit
 from rbac.actors import Actor
-from rbac.sealing import seal, unseal
+from db.sealing import seal, unseal
 from tokens.models import SigningKey
 
 _PURPOSE = "signing key"

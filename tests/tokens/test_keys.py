@@ -9,7 +9,7 @@ from django.test import Client
 
 from audit.models import AuditRecord
 from rbac.actors import ANONYMOUS, SYSTEM
-from rbac.sealing import SealBroken, seal, unseal
+from db.sealing import SealBroken, seal, unseal
 from tests.people import CONTEXT
 from tokens import issue, keys
 from tokens.models import SigningKey

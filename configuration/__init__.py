@@ -1,0 +1,1 @@
+"""What an administrator sets while the platform runs: Harbor's configuration items."""

@@ -1,0 +1,8 @@
+from django.apps import AppConfig
+
+
+class ConfigurationConfig(AppConfig):
+    name = "configuration"
+
+    def ready(self) -> None:
+        from configuration import checks  # noqa: F401, PLC0415 - registers itself

@@ -1,0 +1,184 @@
+"""Every configuration item there is: its type, default, what it may hold, and whether it is a secret."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from configuration.errors import InvalidValue, UnknownItem
+
+Value = str | int | bool
+
+_LONGEST = 4096  # characters
+_TRUE, _FALSE = {"true", "1", "yes", "on"}, {"false", "0", "no", "off"}
+_ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9-]*|[0-9]+(\.[0-9]+)+")  # RFC 4512 section 1.4: a name or an OID
+_ROBOT_PREFIX = re.compile(r"[a-z0-9_$.@+-]{1,32}")  # Roadstead's own bound: a prefix goes into a user name
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One item. `check` answers what is wrong with a value of the right type, or "". `contract` is false for what
+    Harbor's document doesn't have."""
+
+    name: str
+    default: Value
+    check: Callable[[Value], str] = lambda _: ""
+    secret: bool = False
+    contract: bool = True
+
+    @property
+    def kind(self) -> type[Value]:
+        return type(self.default)
+
+    def checked(self, value: object) -> Value:
+        """`value` if the item can hold it; InvalidValue."""
+        if type(value) is not self.kind or not isinstance(value, str | int | bool):
+            raise InvalidValue(f"{self.name} is {_WORDS[self.kind]}")
+        if isinstance(value, str) and (len(value) > _LONGEST or "\x00" in value or not _is_text(value)):
+            raise InvalidValue(f"{self.name} has at most {_LONGEST} characters of text")
+        if wrong := self.check(value):
+            raise InvalidValue(f"{self.name} {wrong}")
+        return value
+
+    def parse(self, text: str) -> Value:
+        """The value that `text` (of a command line, of the environment) writes; InvalidValue."""
+        if self.kind is bool and text.lower() in _TRUE | _FALSE:
+            return self.checked(text.lower() in _TRUE)
+        if self.kind is int and re.fullmatch(r"-?[0-9]{1,18}", text):
+            return self.checked(int(text))
+        return self.checked(text)
+
+
+_WORDS: dict[type[Value], str] = {str: "text", int: "a whole number", bool: "true or false"}
+
+
+def find(name: str) -> Item:
+    """The item called `name`; UnknownItem."""
+    try:
+        return ITEMS[name]
+    except KeyError:
+        raise UnknownItem(f"there is no configuration item {name}") from None
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # a lone surrogate
+        return False
+    return True
+
+
+def _one_of(*allowed: Value) -> Callable[[Value], str]:
+    words = ", ".join(map(str, allowed))
+    return lambda value: "" if value in allowed else f"is one of {words}"
+
+
+def _between(least: int, most: int) -> Callable[[Value], str]:
+    return lambda value: "" if least <= int(value) <= most else f"is from {least} to {most}"
+
+
+def _days(value: Value) -> str:
+    return "" if value == -1 or 1 <= int(value) <= 36500 else "is a number of days, or -1 for ever"  # noqa: PLR2004
+
+
+def _quota(value: Value) -> str:
+    return "" if value == -1 or 1 <= int(value) <= 1 << 50 else "is a number of bytes, or -1 for no limit"
+
+
+def _ldap_urls(value: Value) -> str:
+    return "" if all(map(_is_ldap_url, str(value).split())) else "holds ldap:// or ldaps:// URLs, separated by spaces"
+
+
+def _is_ldap_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text if "://" in text else f"ldap://{text}")
+        plain = not (parts.path.strip("/") or parts.query or parts.fragment or parts.username)
+        return parts.scheme in {"ldap", "ldaps"} and bool(parts.hostname) and parts.port != 0 and plain
+    except ValueError:
+        return False
+
+
+def _ldap_filter(value: Value) -> str:
+    """RFC 4515's outer form. What lies within, the directory reads; a parenthesis in a value is escaped there."""
+    text, depth = str(value), 0
+    if not text:
+        return ""
+    for place, character in enumerate(text):
+        depth += (character == "(") - (character == ")")
+        if depth < 0 or (depth == 0 and place < len(text) - 1):
+            return "is one filter in parentheses, as (objectClass=person)"
+    return "" if depth == 0 and text.startswith("(") else "is one filter in parentheses, as (objectClass=person)"
+
+
+def _attribute(value: Value) -> str:
+    return "" if not value or _ATTRIBUTE.fullmatch(str(value)) else "is the name of an attribute"
+
+
+def _robot_prefix(value: Value) -> str:
+    return "" if _ROBOT_PREFIX.fullmatch(str(value)) else "is 1 to 32 of a-z 0-9 _ $ . @ + -"
+
+
+def _path(value: Value) -> str:
+    return "" if not value or str(value).startswith("/") else "is an absolute path on the server"
+
+
+def _https(value: Value) -> str:
+    return "" if not value or str(value).startswith(("https://", "http://")) else "is a URL"
+
+
+_SCOPE = _one_of(0, 1, 2)  # base, one level, subtree
+
+ITEMS: dict[str, Item] = {
+    item.name: item
+    for item in (
+        Item("auth_mode", "db_auth", _one_of("db_auth", "ldap_auth", "oidc_auth")),
+        Item("primary_auth_mode", False),
+        Item("project_creation_restriction", "everyone", _one_of("everyone", "adminonly")),
+        Item("read_only", False),
+        Item("self_registration", False),
+        Item("token_expiration", 5, _between(1, 60 * 24)),  # minutes
+        Item("robot_token_duration", 30, _days),
+        Item("robot_name_prefix", "robot$", _robot_prefix),
+        Item("session_timeout", 60, _between(1, 60 * 24 * 30)),  # minutes
+        Item("quota_per_project_enable", True),
+        Item("storage_per_project", -1, _quota),
+        Item("notification_enable", True),
+        Item("scanner_skip_update_pulltime", False),
+        Item("skip_audit_log_database", False),
+        Item("audit_log_forward_endpoint", ""),
+        Item("disabled_audit_log_event_types", ""),
+        Item("banner_message", ""),
+        Item("ldap_url", "", _ldap_urls),
+        Item("ldap_search_dn", ""),
+        Item("ldap_search_password", "", secret=True),
+        Item("ldap_base_dn", ""),
+        Item("ldap_filter", "", _ldap_filter),
+        Item("ldap_uid", "cn", _attribute),
+        Item("ldap_scope", 2, _SCOPE),
+        Item("ldap_timeout", 5, _between(1, 30)),  # seconds
+        Item("ldap_verify_cert", True),
+        Item("ldap_start_tls", False, contract=False),
+        Item("ldap_ca_file", "", _path, contract=False),
+        Item("ldap_group_base_dn", ""),
+        Item("ldap_group_admin_dn", ""),
+        Item("ldap_group_attribute_name", "cn", _attribute),
+        Item("ldap_group_search_filter", "", _ldap_filter),
+        Item("ldap_group_search_scope", 2, _SCOPE),
+        Item("ldap_group_membership_attribute", "memberof", _attribute),
+        Item("ldap_group_attach_parallel", False),
+        Item("ldap_group_nested", False, contract=False),
+        Item("oidc_name", ""),
+        Item("oidc_endpoint", "", _https),
+        Item("oidc_client_id", ""),
+        Item("oidc_client_secret", "", secret=True),
+        Item("oidc_groups_claim", ""),
+        Item("oidc_admin_group", ""),
+        Item("oidc_group_filter", ""),
+        Item("oidc_scope", "openid"),
+        Item("oidc_user_claim", ""),
+        Item("oidc_verify_cert", True),
+        Item("oidc_auto_onboard", False),
+        Item("oidc_extra_redirect_parms", ""),
+        Item("oidc_logout", False),
+    )
+}
