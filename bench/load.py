@@ -1,4 +1,4 @@
-"""Load that costs the client little: wrk for small answers, and for blobs a reader whose bytes the kernel discards."""
+"""Load that costs the client little: wrk for small answers, for large ones a reader whose bytes the kernel discards."""
 
 import json
 import resource
