@@ -8,29 +8,30 @@ import redis
 from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import connection
-from django.http import HttpRequest, HttpResponse
-from django.views.decorators.http import require_safe
-from rest_framework.decorators import api_view, authentication_classes, permission_classes
+from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api.endpoint import Endpoint
 from artifacts.upstream import registry
 from oci.errors import RegistryError
 
 
-@require_safe
-def ping(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
-    return HttpResponse("Pong", content_type="text/plain")
+class Ping(Endpoint):
+    open_to_all = True
+
+    def get(self, request: Request) -> HttpResponse:  # noqa: ARG002
+        return HttpResponse("Pong", content_type="text/plain")
 
 
-@api_view(["GET"])
-@authentication_classes([])
-@permission_classes([])
-def health(request: Request) -> Response:  # noqa: ARG001
-    """Harbor's getHealth: 200 whatever the state is; `status` is "healthy" only when every component is."""
-    components = [_component(name, check) for name, check in CHECKS.items()]
-    healthy = all(component["status"] == "healthy" for component in components)
-    return Response({"status": "healthy" if healthy else "unhealthy", "components": components})
+class Health(Endpoint):
+    open_to_all = True
+
+    def get(self, request: Request) -> Response:  # noqa: ARG002
+        """Harbor's getHealth: 200 whatever the state is; `status` is "healthy" only when every component is."""
+        components = [_component(name, check) for name, check in CHECKS.items()]
+        healthy = all(component["status"] == "healthy" for component in components)
+        return Response({"status": "healthy" if healthy else "unhealthy", "components": components})
 
 
 def _component(name: str, check: Callable[[], None]) -> dict[str, str]:

@@ -1,0 +1,86 @@
+"""What clients send, checked field by field. A field that Harbor's contract doesn't have is ignored, as Harbor does."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from rest_framework import serializers
+from rest_framework.request import Request
+
+_SHORT, _COMMENT = 255, 255
+
+Form = TypeVar("Form", bound="serializers.Serializer[Any]")
+
+
+def read(form: type[Form], request: Request) -> dict[str, Any]:
+    """The body as `form` reads it. Raises REST framework's errors (400, 415)."""
+    filled = form(data=request.data)
+    filled.is_valid(raise_exception=True)
+    return dict(filled.validated_data)
+
+
+class Profile(serializers.Serializer[Any]):
+    email = serializers.EmailField(max_length=_SHORT)
+    realname = serializers.CharField(max_length=_SHORT, allow_blank=True, default="")
+    comment = serializers.CharField(max_length=_COMMENT, allow_blank=True, allow_null=True, default="")
+
+
+class NewUser(Profile):
+    username = serializers.CharField(max_length=_SHORT, trim_whitespace=False)
+    password = serializers.CharField(max_length=1024, trim_whitespace=False)
+
+
+class Password(serializers.Serializer[Any]):
+    old_password = serializers.CharField(max_length=1024, trim_whitespace=False, allow_blank=True, default="")
+    new_password = serializers.CharField(max_length=1024, trim_whitespace=False)
+
+
+class SysAdmin(serializers.Serializer[Any]):
+    sysadmin_flag = serializers.BooleanField()
+
+
+class Metadata(serializers.DictField):
+    child = serializers.CharField(allow_null=True, allow_blank=True, trim_whitespace=False)
+
+
+class Allowlist(serializers.Serializer[Any]):
+    items = serializers.ListField(required=False, allow_null=True)
+
+
+class ProjectUpdate(serializers.Serializer[Any]):
+    public = serializers.BooleanField(required=False, allow_null=True, default=None)
+    metadata = Metadata(required=False, allow_null=True, default=None)
+    storage_limit = serializers.IntegerField(required=False, allow_null=True, default=None)
+    registry_id = serializers.IntegerField(required=False, allow_null=True, default=None)
+    cve_allowlist = Allowlist(required=False, allow_null=True, default=None)
+
+
+class NewProject(ProjectUpdate):
+    project_name = serializers.CharField(max_length=1024, trim_whitespace=False)
+
+
+class MemberRole(serializers.Serializer[Any]):
+    role_id = serializers.IntegerField(min_value=1, max_value=2**62)
+
+
+class MemberUser(serializers.Serializer[Any]):
+    user_id = serializers.IntegerField(required=False, max_value=2**62)
+    username = serializers.CharField(required=False, allow_blank=True, max_length=_SHORT)
+
+
+class MemberGroup(serializers.Serializer[Any]):
+    id = serializers.IntegerField(required=False, max_value=2**62)
+    group_name = serializers.CharField(required=False, allow_blank=True, max_length=_SHORT)
+
+
+class NewMember(MemberRole):
+    member_user = MemberUser(required=False, allow_null=True, default=None)
+    member_group = MemberGroup(required=False, allow_null=True, default=None)
+
+
+class RepositoryUpdate(serializers.Serializer[Any]):
+    description = serializers.CharField(allow_blank=True, max_length=64 * 1024, trim_whitespace=False)
+
+
+class NewTag(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=1024, trim_whitespace=False)

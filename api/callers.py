@@ -1,0 +1,46 @@
+"""Who is calling: HTTP Basic authentication, or nobody."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest
+
+import audit
+from api.errors import Unauthorized
+from audit.entry import Result
+from audit.restraint import write_refusal
+from rbac import credentials
+from rbac.actors import ANONYMOUS, Actor
+from tokens import basic
+
+
+def identify(request: HttpRequest) -> Actor:
+    """The actor of the request's credential, ANONYMOUS without one. Raises Unauthorized and InvalidCredentials for a
+    bad one (it never counts as none), and BackOff."""
+    try:
+        presented = basic.parse(request.META.get("HTTP_AUTHORIZATION", ""))
+    except basic.MalformedAuthorization as error:
+        raise Unauthorized("Basic authentication is expected") from error
+    if presented is None:
+        return ANONYMOUS
+    context = audit.context_of(request)
+    try:
+        return credentials.authenticate(presented.username, presented.password, address=context.address)
+    except credentials.InvalidCredentials:
+        _record(presented.username, context, "failure")
+        raise
+    except credentials.BackOff:
+        _record(presented.username, context, "denied")
+        raise
+
+
+def _record(username: str, context: audit.Context, result: Result) -> None:
+    write_refusal(
+        {
+            "actor": username,
+            "operation": "login",
+            "resource_type": "user",
+            "resource": username,
+            "context": context,
+            "result": result,
+        }
+    )

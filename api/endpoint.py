@@ -1,0 +1,85 @@
+"""What every operation has in common: the caller, Harbor's envelope, always JSON, 501 for what comes later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from django.http import HttpRequest
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+import audit
+from api import callers, errors
+from rbac.actors import ANONYMOUS, Actor
+from rbac.policy import Scope, can
+
+_UNREADABLE = "\x00"
+
+
+class AlwaysJson(BaseContentNegotiation):
+    """Answers JSON to every Accept, as Harbor does: clients ask for all sorts of things."""
+
+    def select_parser(self, request: Request, parsers: Any) -> BaseParser | None:
+        media_type = request.content_type.partition(";")[0].strip().lower()
+        return next((parser for parser in parsers if parser.media_type == media_type), None)
+
+    def select_renderer(
+        self,
+        request: Request,  # noqa: ARG002
+        renderers: Any,
+        format_suffix: str | None = None,  # noqa: ARG002
+    ) -> tuple[BaseRenderer, str]:
+        return renderers[0], renderers[0].media_type
+
+
+class Endpoint(APIView):
+    """One path of the contract; its methods are the operations. `later` are those of Harbor's that are yet to come."""
+
+    content_negotiation_class = AlwaysJson
+    http_method_names = ["get", "head", "post", "put", "patch", "delete"]
+    later: ClassVar[frozenset[str]] = frozenset()
+    open_to_all: ClassVar[bool] = False  # true: no credential is looked at
+    actor: Actor = ANONYMOUS
+
+    def perform_authentication(self, request: Request) -> None:
+        if any(_UNREADABLE in value for values in request.query_params.lists() for value in values[1]):
+            raise errors.BadRequest("a parameter holds a NUL character")
+        self.actor = ANONYMOUS if self.open_to_all else callers.identify(request._request)
+
+    def get_exception_handler(self) -> Callable[..., Response]:
+        return errors.answer
+
+    def http_method_not_allowed(self, request: Request | HttpRequest, *args: Any, **kwargs: Any) -> Response:  # noqa: ARG002
+        if (request.method or "").lower() in self.later:
+            raise errors.NotThere
+        raise errors.MethodNotAllowed(f"{request.method} isn't allowed here")
+
+    @property
+    def context(self) -> audit.Context:
+        return audit.context_of(self.request._request)
+
+    def require(self, permission: str, scope: Scope) -> None:
+        """Go on if the caller may do `permission` in `scope`; else Unauthorized or Forbidden."""
+        if not can(self.actor, permission, scope):
+            raise self.refusal()
+
+    def require_somebody(self) -> None:
+        """Go on unless the caller is anonymous."""
+        if self.actor.kind == "anonymous":
+            raise errors.Unauthorized
+
+    def refusal(self) -> errors.ApiError:
+        """The one no to a caller: 401 says that a credential might help, 403 that this one doesn't."""
+        return errors.Unauthorized() if self.actor.kind == "anonymous" else errors.Forbidden()
+
+
+class Later(Endpoint):
+    """A path that this version doesn't have: 501 to every method."""
+
+    open_to_all = True
+    later = frozenset(Endpoint.http_method_names)

@@ -1,0 +1,85 @@
+"""What a path names: projects, repositories, references and numbers, each read once into what it stands for."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote
+
+from api.endpoint import Endpoint
+from api.errors import BadRequest, NotFound, Unprocessable
+from artifacts.models import Repository
+from oci.digest import Digest
+from oci.errors import NameInvalid, RegistryError
+from oci.reference import parse_reference, parse_repository
+from projects import actions
+from projects.errors import ProjectUnknown
+from projects.models import Project
+
+_NUMBER = re.compile(r"[0-9]{1,30}", re.ASCII)
+_BIGGEST = 2**63 - 1
+
+
+def number(text: str, name: str) -> int:
+    """An id in a path. Unprocessable for what is no number; NotFound for one that no row can have."""
+    if not _NUMBER.fullmatch(text):
+        raise Unprocessable(f"{name} in path must be of type integer")
+    if int(text) > _BIGGEST:
+        raise NotFound(f"there is no {name} {text}")
+    return int(text)
+
+
+def project(view: Endpoint, name_or_id: str, permission: str) -> Project:
+    """The project, when the caller may do `permission` there.
+
+    One that isn't there is answered as one that isn't the caller's; only who may see all is told that it isn't.
+    """
+    try:
+        found = _by_id(int(name_or_id)) if _is_id(view, name_or_id) else actions.find(name_or_id)
+    except ProjectUnknown:
+        if view.actor.is_admin:
+            raise
+        raise view.refusal() from None
+    view.require(permission, found)
+    return found
+
+
+def _is_id(view: Endpoint, text: str) -> bool:
+    """Harbor's rule: a number is an id, unless X-Is-Resource-Name says that it is a name."""
+    named = view.request.headers.get("X-Is-Resource-Name", "").lower() in {"true", "1"}
+    return not named and _NUMBER.fullmatch(text) is not None
+
+
+def _by_id(project_id: int) -> Project:
+    found = Project.objects.filter(pk=project_id).first() if project_id <= _BIGGEST else None
+    if found is None:
+        raise ProjectUnknown(f"there is no project {project_id}")
+    return found
+
+
+def repository(view: Endpoint, project_name: str, repository_name: str, permission: str) -> Repository:
+    """The repository `project_name`/`repository_name`, whose slashes may come encoded twice or once (WSGI has
+    decoded once). The permission is asked first: a stranger doesn't learn what a project holds."""
+    try:
+        found = actions.find(project_name)
+    except ProjectUnknown:
+        if view.actor.is_admin:
+            raise
+        raise view.refusal() from None
+    view.require(permission, found)
+    try:
+        name = parse_repository(f"{found.name}/{unquote(repository_name)}")
+    except NameInvalid as error:
+        raise BadRequest(str(error)) from error
+    row = Repository.objects.filter(name=name).first()
+    if row is None:
+        raise NotFound(f"there is no repository {name}")
+    row.project = found
+    return row
+
+
+def reference(text: str) -> Digest | str:
+    """A digest or a tag; NotFound for what can be neither."""
+    try:
+        return parse_reference(unquote(text))
+    except RegistryError as error:
+        raise NotFound(f"there is no artifact {text[:140]}") from error

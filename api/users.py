@@ -1,0 +1,199 @@
+"""`/users`: accounts and what they may do."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from django.db import transaction
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api import bodies, places
+from api.endpoint import Endpoint
+from api.errors import BadRequest, Forbidden, NotFound, Unprocessable
+from api.paging import paged
+from api.query import Field, Listing, a_flag, a_number, a_time
+from api.times import written
+from projects.models import Project
+from rbac import actions, credentials, profiles
+from rbac.actors import Actor
+from rbac.models import User
+from rbac.policy import SYSTEM_SCOPE, can
+from rbac.roles import known_permissions
+
+_USERS = Listing(
+    fields={
+        "user_id": Field("id", a_number),
+        "username": Field("username"),
+        "email": Field("email"),
+        "realname": Field("realname"),
+        "sysadmin_flag": Field("is_admin", a_flag),
+        "creation_time": Field("created_at", a_time),
+        "update_time": Field("updated_at", a_time),
+    },
+    order=["id"],
+)
+
+
+def _shape(user: User) -> dict[str, Any]:
+    return {
+        "user_id": user.pk,
+        "username": user.username,
+        "email": user.email,
+        "realname": user.realname,
+        "comment": user.comment,
+        "sysadmin_flag": user.is_admin,
+        "admin_role_in_auth": False,
+        "creation_time": written(user.created_at),
+        "update_time": written(user.updated_at),
+    }
+
+
+def _shapes(users: Sequence[User]) -> list[dict[str, Any]]:
+    return [_shape(user) for user in users]
+
+
+class Users(Endpoint):
+    def get(self, request: Request) -> Response:
+        """listUsers"""
+        self.require("user:list", SYSTEM_SCOPE)
+        rows = _USERS.narrow(User.objects.all(), request.query_params.get("q", ""))
+        return paged(request, _USERS.sort(rows, request.query_params.get("sort", "")), _shapes)
+
+    def post(self, request: Request) -> Response:
+        """createUser"""
+        self.require("user:create", SYSTEM_SCOPE)
+        body = bodies.read(bodies.NewUser, request)
+        by: Any = {"actor": self.actor, "context": self.context}
+        profile = {"email": body["email"], "realname": body["realname"]}
+        with transaction.atomic():
+            user = actions.create_user(body["username"], body["password"], **profile, **by)
+            if body["comment"]:
+                profiles.update(user, **profile, comment=body["comment"], **by)
+        return Response(status=201, headers={"Location": f"/api/v2.0/users/{user.pk}"})
+
+
+class UserSearch(Endpoint):
+    def get(self, request: Request) -> Response:
+        """searchUsers: names alone, for whoever looks for a member."""
+        self.require_somebody()
+        wanted = request.query_params.get("username", "")
+        if not wanted:
+            raise Unprocessable("username in query is required")
+        rows = User.objects.filter(username__icontains=wanted, is_active=True).order_by("username")
+        return paged(request, rows, lambda found: [{"user_id": row.pk, "username": row.username} for row in found])
+
+
+class CurrentUser(Endpoint):
+    def get(self, request: Request) -> Response:  # noqa: ARG002
+        """getCurrentUserInfo"""
+        self.require_somebody()
+        return Response(_shape(_find(self.actor.user_id)))
+
+
+class CurrentPermissions(Endpoint):
+    def get(self, request: Request) -> Response:
+        """getCurrentUserPermissions: what the caller may do in `scope`, /project/<id>. `relative` leaves that off."""
+        self.require_somebody()
+        scope = request.query_params.get("scope", "").rstrip("/")
+        relative = request.query_params.get("relative", "").lower() in {"true", "1"}
+        prefix = "" if relative else f"{scope}/"
+        return Response(
+            [
+                {"resource": f"{prefix}{resource}", "action": action}
+                for resource, _, action in (granted.partition(":") for granted in self._granted(scope))
+            ]
+        )
+
+    def _granted(self, scope: str) -> list[str]:
+        root, _, project_id = scope.lstrip("/").partition("/")
+        if root != "project" or not (project_id.isascii() and project_id.isdigit()) or len(project_id) > 18:  # noqa: PLR2004
+            return []
+        project = Project.objects.filter(pk=int(project_id)).first()
+        if project is None:
+            return []
+        held = _Held(project, self.actor)
+        return [permission for permission in sorted(known_permissions()) if can(self.actor, permission, held)]
+
+
+class _Held:
+    """A project whose roles were read already, to be asked many questions."""
+
+    def __init__(self, project: Project, actor: Actor) -> None:
+        self.place = project.name
+        self._roles = project.roles_of(actor)
+
+    def roles_of(self, actor: Actor) -> Collection[int]:  # noqa: ARG002
+        return self._roles
+
+
+class _UserEndpoint(Endpoint):
+    def subject(self, user_id: str, permission: str) -> User:
+        """The user of the path, for that user and for administrators."""
+        wanted = places.number(user_id, "user_id")
+        if wanted != self.actor.user_id:
+            self.require(permission, SYSTEM_SCOPE)
+        return _find(wanted)
+
+
+class OneUser(_UserEndpoint):
+    def get(self, request: Request, user_id: str) -> Response:  # noqa: ARG002
+        """getUser"""
+        return Response(_shape(self.subject(user_id, "user:read")))
+
+    def put(self, request: Request, user_id: str) -> Response:
+        """updateUserProfile"""
+        user = self.subject(user_id, "user:update")
+        body = bodies.read(bodies.Profile, request)
+        profiles.update(
+            user,
+            email=body["email"],
+            realname=body["realname"],
+            comment=body["comment"] or "",
+            actor=self.actor,
+            context=self.context,
+        )
+        return Response()
+
+    def delete(self, request: Request, user_id: str) -> Response:  # noqa: ARG002
+        """deleteUser"""
+        self.require("user:delete", SYSTEM_SCOPE)
+        user = _find(places.number(user_id, "user_id"))
+        if user.pk == self.actor.user_id:
+            raise Forbidden("nobody can delete their own account")
+        actions.delete_user(user, actor=self.actor, context=self.context)
+        return Response()
+
+
+class UserPassword(_UserEndpoint):
+    def put(self, request: Request, user_id: str) -> Response:
+        """updateUserPassword: one's own with the old one, anybody's as an administrator."""
+        user = self.subject(user_id, "user:update")
+        body = bodies.read(bodies.Password, request)
+        if user.pk == self.actor.user_id:
+            try:
+                credentials.authenticate(user.username, body["old_password"], address=self.context.address)
+            except credentials.InvalidCredentials:
+                raise Forbidden("the current password is incorrect") from None
+        if user.check_password(body["new_password"]):
+            raise BadRequest("the new password can't be the same as the old one")
+        actions.set_password(user, body["new_password"], actor=self.actor, context=self.context)
+        return Response()
+
+
+class UserSysAdmin(Endpoint):
+    def put(self, request: Request, user_id: str) -> Response:
+        """setUserSysAdmin"""
+        self.require("user:update", SYSTEM_SCOPE)
+        user = _find(places.number(user_id, "user_id"))
+        flag = bodies.read(bodies.SysAdmin, request)["sysadmin_flag"]
+        actions.set_admin(user, flag, actor=self.actor, context=self.context)
+        return Response()
+
+
+def _find(user_id: int | None) -> User:
+    user = None if user_id is None else User.objects.filter(pk=user_id).first()
+    if user is None:
+        raise NotFound(f"there is no user {user_id}")
+    return user

@@ -1,0 +1,17 @@
+import pytest
+
+from tests.api.caller import Caller, make_caller
+from tests.backend import connect, distribution, door, project, shared_distribution, upstream
+
+__all__ = ["connect", "distribution", "door", "project", "shared_distribution", "upstream"]
+
+
+@pytest.fixture
+def root(db) -> Caller:
+    """The first administrator."""
+    return make_caller("admin", id=1, is_admin=True)[0]
+
+
+@pytest.fixture
+def alice(db) -> Caller:
+    return make_caller("alice", id=100)[0]

@@ -1,0 +1,21 @@
+"""docs/harbor-compatibility.md says what the code does."""
+
+from tests.api import compatibility
+
+
+def test_the_table_names_as_working_just_what_has_a_route():
+    works = {operation for operation, state in compatibility.documented().items() if state == "works"}
+    assert works == {operation for operation in compatibility.routed() if operation in compatibility.documented()}
+
+
+def test_the_table_has_every_operation_of_the_contract():
+    operations = len(compatibility.documented())
+    if compatibility.CONTRACT.exists():
+        assert compatibility.DOCUMENT.read_text().endswith(
+            compatibility.table(compatibility.contract(), compatibility.routed())
+        )
+    assert operations == 203
+
+
+def test_every_route_is_one_of_the_contract():
+    assert compatibility.routed() <= set(compatibility.documented())
