@@ -15,10 +15,12 @@ from rest_framework.views import APIView
 
 import audit
 from api import callers, errors
+from configuration import values
 from rbac.actors import ANONYMOUS, Actor
 from rbac.policy import Scope, can
 
 _UNREADABLE = "\x00"
+_SAFE = {"GET", "HEAD"}
 
 
 class AlwaysJson(BaseContentNegotiation):
@@ -47,9 +49,11 @@ class Endpoint(APIView):
     actor: Actor = ANONYMOUS
 
     def perform_authentication(self, request: Request) -> None:
-        if any(_UNREADABLE in value for values in request.query_params.lists() for value in values[1]):
+        if any(_UNREADABLE in value for _, given in request.query_params.lists() for value in given):
             raise errors.BadRequest("a parameter holds a NUL character")
         self.actor = ANONYMOUS if self.open_to_all else callers.identify(request._request)
+        if request.method not in _SAFE and self.actor.kind != "anonymous" and values.flag("read_only"):
+            raise errors.Denied("the system is in read only mode. Any modification is prohibited.")
 
     def get_exception_handler(self) -> Callable[..., Response]:
         return errors.answer

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, re_path
 
-from api import health, users
+from api import health, members, projects, systeminfo, users
 from api.endpoint import Endpoint, Later
 
 _NAMES = {"repository_name": ".+"}  # slashes may come decoded; everything else is one segment
@@ -31,5 +31,14 @@ urlpatterns = [
     route("users/{user_id}", users.OneUser),
     route("users/{user_id}/password", users.UserPassword),
     route("users/{user_id}/sysadmin", users.UserSysAdmin),
+    route("systeminfo", systeminfo.SystemInfo),
+    route("projects", projects.Projects),
+    route("projects/{project_name_or_id}", projects.OneProject),
+    route("projects/{project_name_or_id}/_deletable", projects.Deletable),
+    route("projects/{project_name_or_id}/summary", projects.Summary),
+    route("projects/{project_name_or_id}/metadatas/", projects.Metadatas),
+    route("projects/{project_name_or_id}/metadatas/{meta_name}", projects.OneMetadata),
+    route("projects/{project_name_or_id}/members", members.Members),
+    route("projects/{project_name_or_id}/members/{mid}", members.OneMember),
     re_path("", Later.as_view(), name="later"),
 ]

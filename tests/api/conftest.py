@@ -1,9 +1,19 @@
 import pytest
 
+from configuration import values
+
 from tests.api.caller import Caller, make_caller
 from tests.backend import connect, distribution, door, project, shared_distribution, upstream
 
 __all__ = ["connect", "distribution", "door", "project", "shared_distribution", "upstream"]
+
+
+@pytest.fixture(autouse=True)
+def fresh_configuration():
+    """No test sees the items that another one has set."""
+    values.forget()
+    yield
+    values.forget()
 
 
 @pytest.fixture

@@ -1,0 +1,227 @@
+"""`/projects`: namespaces and what is known of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import Count, Q, QuerySet
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api import bodies, places
+from api.endpoint import Endpoint
+from api.errors import BadRequest, Forbidden, NotFound, NotThere, Unprocessable
+from api.paging import paged
+from api.query import Field, Listing, a_flag, a_number, a_time
+from api.times import written
+from artifacts.models import Repository
+from configuration import values
+from projects import actions, metadata
+from projects.models import Member, Project
+from rbac.actors import Actor
+from rbac.matrix import DEVELOPER, GUEST, LIMITED_GUEST, MAINTAINER, PROJECT_ADMIN
+from rbac.models import GroupUser, User
+from rbac.policy import can
+
+_PROJECTS = Listing(
+    fields={
+        "project_id": Field("id", a_number),
+        "name": Field("name"),
+        "public": Field("public", a_flag),
+        "owner_id": Field("owner_id", a_number),
+        "owner": Field("owner__username"),
+        "creation_time": Field("created_at", a_time),
+        "update_time": Field("updated_at", a_time),
+    },
+    order=["-id"],  # as by creation_time, on the primary key's index
+)
+# The member roles by strength: `current_user_role_id` is the strongest.
+_LADDER = [PROJECT_ADMIN, MAINTAINER, DEVELOPER, GUEST, LIMITED_GUEST]
+_COUNTS = {
+    "project_admin_count": PROJECT_ADMIN,
+    "maintainer_count": MAINTAINER,
+    "developer_count": DEVELOPER,
+    "guest_count": GUEST,
+    "limited_guest_count": LIMITED_GUEST,
+}
+
+
+def shapes(projects: Sequence[Project], actor: Actor) -> list[dict[str, Any]]:
+    """Projects as Harbor shows them to `actor`: three queries for all of them."""
+    ids = [project.pk for project in projects]
+    repositories = dict(
+        Repository.objects.filter(project__in=ids).values_list("project").annotate(Count("pk")).order_by()
+    )
+    roles = _roles(ids, actor)
+    return [_shape(project, repositories.get(project.pk, 0), roles.get(project.pk, [])) for project in projects]
+
+
+def _shape(project: Project, repositories: int, roles: list[int]) -> dict[str, Any]:
+    return {
+        "project_id": project.pk,
+        "name": project.name,
+        "owner_id": project.owner_id or 0,
+        "owner_name": project.owner.username if project.owner else "",
+        "registry_id": None,
+        "creation_time": written(project.created_at),
+        "update_time": written(project.updated_at),
+        "deleted": False,
+        "togglable": PROJECT_ADMIN in roles,
+        "current_user_role_id": next((role for role in _LADDER if role in roles), roles[0] if roles else 0),
+        "current_user_role_ids": roles,
+        "repo_count": repositories,
+        "metadata": metadata.read(project),
+        "cve_allowlist": {"project_id": project.pk, "items": []},
+    }
+
+
+def _roles(projects: list[int], actor: Actor) -> dict[int, list[int]]:
+    """The member roles that `actor` holds in each of `projects`, itself and by its groups."""
+    held: dict[int, list[int]] = {}
+    if actor.user_id is None:
+        return held
+    groups = GroupUser.objects.filter(user=actor.user_id).values("group")
+    mine = Member.objects.filter(project__in=projects).filter(Q(user=actor.user_id) | Q(group__in=groups))
+    for project, role in mine.values_list("project", "role").distinct().order_by("project", "role"):
+        held.setdefault(project, []).append(role)
+    return held
+
+
+class Projects(Endpoint):
+    def get(self, request: Request) -> Response:
+        """listProjects: those that the caller may know of."""
+        rows = self._filtered(Project.objects.visible_to(self.actor).select_related("owner"), request)
+        rows = _PROJECTS.narrow(rows, request.query_params.get("q", ""))
+        rows = _PROJECTS.sort(rows, request.query_params.get("sort", ""))
+        return paged(request, rows, lambda found: shapes(found, self.actor))
+
+    def _filtered(self, rows: QuerySet[Project], request: Request) -> QuerySet[Project]:
+        if name := request.query_params.get("name"):
+            rows = rows.filter(name__icontains=name)
+        if public := request.query_params.get("public"):
+            rows = rows.filter(public=a_flag(public))
+        if owner := request.query_params.get("owner"):
+            rows = rows.filter(owner__username=owner)
+        return rows
+
+    def head(self, request: Request) -> Response:
+        """headProject: whether there is a project of this name, as far as the caller may know."""
+        self.require_somebody()
+        name = request.query_params.get("project_name", "")
+        if not name:
+            raise Unprocessable("project_name in query is required")
+        if not Project.objects.visible_to(self.actor).filter(name=name).exists():
+            raise NotFound(f"there is no project {name[:255]}")
+        return Response()
+
+    def post(self, request: Request) -> Response:
+        """createProject: by anybody with an account, unless the configuration reserves it to administrators."""
+        self.require_somebody()
+        if values.text("project_creation_restriction") == "adminonly" and not self.actor.is_admin:
+            raise Forbidden("Only system admin can create project")
+        owner = User.objects.filter(pk=self.actor.user_id).first() if self.actor.user_id is not None else None
+        if owner is None:
+            raise Forbidden("only a user can create a project")
+        body = bodies.read(bodies.NewProject, request)
+        project = metadata.create_project(
+            body["project_name"], _settings(body), owner=owner, actor=self.actor, context=self.context
+        )
+        by_name = request.headers.get("X-Resource-Name-In-Location", "").lower() in {"true", "1"}
+        place = project.name if by_name else project.pk
+        return Response(status=201, headers={"Location": f"/api/v2.0/projects/{place}"})
+
+
+class OneProject(Endpoint):
+    def get(self, request: Request, project_name_or_id: str) -> Response:  # noqa: ARG002
+        """getProject"""
+        project = places.project(self, project_name_or_id, "project:read")
+        return Response(shapes([project], self.actor)[0])
+
+    def put(self, request: Request, project_name_or_id: str) -> Response:
+        """updateProject: what isn't named stays."""
+        project = places.project(self, project_name_or_id, "project:update")
+        settings = _settings(bodies.read(bodies.ProjectUpdate, request))
+        metadata.change(project, settings, actor=self.actor, context=self.context)
+        return Response()
+
+    def delete(self, request: Request, project_name_or_id: str) -> Response:  # noqa: ARG002
+        """deleteProject: an empty one."""
+        project = places.project(self, project_name_or_id, "project:delete")
+        actions.delete(project, actor=self.actor, context=self.context)
+        return Response()
+
+
+class Deletable(Endpoint):
+    def get(self, request: Request, project_name_or_id: str) -> Response:  # noqa: ARG002
+        """getProjectDeletable"""
+        project = places.project(self, project_name_or_id, "project:delete")
+        if Repository.objects.filter(project=project).exists():
+            return Response({"deletable": False, "message": "the project contains repositories, can not be deleted"})
+        return Response({"deletable": True, "message": ""})
+
+
+class Summary(Endpoint):
+    def get(self, request: Request, project_name_or_id: str) -> Response:  # noqa: ARG002
+        """getProjectSummary: the members are counted for those who may see them."""
+        project = places.project(self, project_name_or_id, "project:read")
+        summary: dict[str, Any] = {"repo_count": Repository.objects.filter(project=project).count()}
+        if can(self.actor, "member:list", project):
+            counts = dict(project.members.values_list("role").annotate(Count("pk")).order_by())
+            summary |= {name: counts.get(role, 0) for name, role in _COUNTS.items()}
+        return Response(summary)
+
+
+class Metadatas(Endpoint):
+    def get(self, request: Request, project_name_or_id: str) -> Response:  # noqa: ARG002
+        """listProjectMetadatas"""
+        return Response(metadata.read(places.project(self, project_name_or_id, "metadata:list")))
+
+    def post(self, request: Request, project_name_or_id: str) -> Response:
+        """addProjectMetadatas"""
+        project = places.project(self, project_name_or_id, "metadata:create")
+        metadata.add(project, _mapping(request), actor=self.actor, context=self.context)
+        return Response()
+
+
+class OneMetadata(Endpoint):
+    def get(self, request: Request, project_name_or_id: str, meta_name: str) -> Response:  # noqa: ARG002
+        """getProjectMetadata"""
+        project = places.project(self, project_name_or_id, "metadata:read")
+        return Response({meta_name: metadata.one(project, meta_name)})
+
+    def put(self, request: Request, project_name_or_id: str, meta_name: str) -> Response:
+        """updateProjectMetadata: of one that is set."""
+        project = places.project(self, project_name_or_id, "metadata:update")
+        metadata.one(project, meta_name)
+        given = _mapping(request)
+        if set(given) != {meta_name}:
+            raise BadRequest(f"the body holds {meta_name[:60]} and nothing else")
+        metadata.change(project, given, actor=self.actor, context=self.context)
+        return Response()
+
+    def delete(self, request: Request, project_name_or_id: str, meta_name: str) -> Response:  # noqa: ARG002
+        """deleteProjectMetadata"""
+        project = places.project(self, project_name_or_id, "metadata:delete")
+        metadata.remove(project, meta_name, actor=self.actor, context=self.context)
+        return Response()
+
+
+def _mapping(request: Request) -> dict[str, Any]:
+    given: dict[str, Any] = bodies.Metadata().run_validation(request.data)
+    return given
+
+
+def _settings(body: dict[str, Any]) -> dict[str, Any]:
+    """The metadata that a body asks for; `public` of its own is what older clients send. Raises NotThere for what
+    would be taken and never come true."""
+    if body["registry_id"]:
+        raise NotThere("this version of Roadstead has no proxy-cache projects yet")
+    if body["storage_limit"] is not None and body["storage_limit"] > 0:
+        raise NotThere("this version of Roadstead has no quotas yet")
+    if body["cve_allowlist"] and body["cve_allowlist"].get("items"):
+        raise NotThere("this version of Roadstead has no CVE allowlists yet")
+    given: dict[str, Any] = {**(body["metadata"] or {})}
+    if body["public"] is not None and given.get(metadata.PUBLIC) is None:
+        given[metadata.PUBLIC] = "true" if body["public"] else "false"
+    return given
