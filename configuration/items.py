@@ -12,7 +12,8 @@ Value = str | int | bool
 _LONGEST = 4096  # characters
 _TRUE, _FALSE = {"true", "1", "yes", "on"}, {"false", "0", "no", "off"}
 _ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9-]*|[0-9]+(\.[0-9]+)+")  # RFC 4512 section 1.4: a name or an OID
-_ROBOT_PREFIX = re.compile(r"[a-z0-9_$.@+-]{1,32}")  # Roadstead's own bound: a prefix goes into a user name
+# Roadstead's own bound: no user's name can hold a $, so that nobody can be taken for a robot by its name.
+_ROBOT_PREFIX = re.compile(r"(?=[^$]*\$)[a-z0-9_$.@+-]{1,32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,7 @@ def _attribute(value: Value) -> str:
 
 
 def _robot_prefix(value: Value) -> str:
-    return "" if _ROBOT_PREFIX.fullmatch(str(value)) else "is 1 to 32 of a-z 0-9 _ $ . @ + -"
+    return "" if _ROBOT_PREFIX.fullmatch(str(value)) else "is 1 to 32 of a-z 0-9 _ $ . @ + -, a $ among them"
 
 
 def _path(value: Value) -> str:

@@ -11,20 +11,14 @@ from rbac.accounts import Account
 from rbac.actors import Actor
 from rbac.matrix import PUBLIC
 from rbac.policy import roles_with
+from rbac.reach import Reach
 
 # `artifacts_repository` belongs to artifacts, which stands above this package and can't be imported here; the
-# table is named in SQL alone. A locked user comes back with no member roles.
+# table is named in SQL alone.
 _STATEMENT = """
-SELECT a.id, a.username, a.password, a.is_active, a.is_admin, a.session_epoch,
-       w.position, w.name, p.id, p.public, r.id,
-       CASE WHEN p.id IS NOT NULL AND a.is_active THEN ARRAY(
-           SELECT m.role_id FROM projects_member m WHERE m.project_id = p.id AND m.user_id = a.id
-           UNION ALL
-           SELECT m.role_id FROM rbac_groupuser g JOIN projects_member m ON m.group_id = g.group_id
-           WHERE g.user_id = a.id AND m.project_id = p.id
-       ) END
+SELECT {who}, w.position, w.name, p.id, p.public, r.id, {held}
 FROM (SELECT) one
-LEFT JOIN rbac_user a ON a.username = %s
+{source}
 LEFT JOIN {wanted} AS w(position, name, project) ON true
 LEFT JOIN projects_project p ON p.name = w.project
 LEFT JOIN artifacts_repository r ON r.name = w.name
@@ -33,14 +27,9 @@ LEFT JOIN artifacts_repository r ON r.name = w.name
 # PostgreSQL plans a statement with arrays anew at each execution (it can't know how long they are), which costs
 # three times the execution; with a fixed number of rows it plans once. So the usual few have statements of their own.
 _FEW = 4
-_OF_MANY = _STATEMENT.format(
-    wanted="(SELECT position, name, project"
-    " FROM unnest(%s::text[], %s::text[]) WITH ORDINALITY AS u(name, project, position))"
+_MANY = (
+    "(SELECT position, name, project FROM unnest(%s::text[], %s::text[]) WITH ORDINALITY AS u(name, project, position))"
 )
-_OF_FEW = [
-    _STATEMENT.format(wanted=f"(VALUES {', '.join(f'({n}, %s::text, %s::text)' for n in range(count))})")
-    for count in range(1, _FEW + 1)
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +41,75 @@ class Grant:
     repository_id: int | None
     public: bool
     roles: frozenset[int]
+    permissions: frozenset[str] = frozenset()  # held in the project, or bounding the roles: see `reach_of`
+
+    @property
+    def place(self) -> str:
+        """What a `rbac.reach.Reach` calls the project."""
+        return project_of(self.repository)
 
     def roles_of(self, actor: Actor) -> Collection[int]:  # noqa: ARG002
         return self.roles
+
+
+class Reading:
+    """The statement that reads, in one round trip, somebody and what it is where some repositories are.
+
+    `who` are the columns of somebody's row, which `source` joins; `held` are an array of role ids and one of
+    permissions, both of the project `p`.
+    """
+
+    def __init__(self, *, who: str, source: str, held: str) -> None:
+        self._width = who.count(",") + 1
+        self._of_few = [self._sql(who, source, held, _few(count)) for count in range(_FEW + 1)]
+        self._of_many = self._sql(who, source, held, _MANY)
+
+    def read(self, keys: Sequence[object], repositories: Sequence[str]) -> tuple[tuple[Any, ...], list[Grant]]:
+        """The row of who is found by `keys` (the parameters of `source`), and a grant for each repository, in order."""
+        wanted = [(name, project_of(name)) for name in repositories]
+        if len(wanted) <= _FEW:
+            rows = fetch(self._of_few[len(wanted)], (*keys, *(text for pair in wanted for text in pair)))
+        else:
+            rows = fetch(self._of_many, (*keys, [name for name, _ in wanted], [project for _, project in wanted]))
+        facts = [row[self._width :] for row in rows] if wanted else []
+        return rows[0][: self._width], [_grant(row) for row in sorted(facts, key=_position)]
+
+    @staticmethod
+    def _sql(who: str, source: str, held: str, wanted: str) -> str:
+        return _STATEMENT.format(who=who, source=source, held=held, wanted=wanted)
+
+
+def _few(count: int) -> str:
+    rows = ", ".join(f"({n}, %s::text, %s::text)" for n in range(count))
+    return f"(VALUES {rows or '(0, NULL::text, NULL::text)'})"
+
+
+def _position(row: tuple[Any, ...]) -> int:
+    position: int = row[0]
+    return position
+
+
+def _grant(row: tuple[Any, ...]) -> Grant:
+    _, name, project, public, repository, roles, permissions = row
+    held = frozenset(roles or ()) | ({PUBLIC} if public else frozenset())
+    return Grant(name, project, repository, bool(public), held, frozenset(permissions or ()))
+
+
+def reach_of(grants: Sequence[Grant], *, held: bool, token: int | None = None) -> Reach:
+    """The reach of whom `grants` were read for, as far as they go."""
+    pairs = frozenset((grant.place, permission) for grant in grants for permission in grant.permissions)
+    return Reach(pairs, held=held, token=token)
+
+
+# A locked user comes back with no member roles.
+ROLES = """CASE WHEN p.id IS NOT NULL AND a.is_active THEN ARRAY(
+    SELECT m.role_id FROM projects_member m WHERE m.project_id = p.id AND m.user_id = a.id
+    UNION ALL
+    SELECT m.role_id FROM rbac_groupuser g JOIN projects_member m ON m.group_id = g.group_id
+    WHERE g.user_id = a.id AND m.project_id = p.id
+) END"""
+ACCOUNT = "a.id, a.username, a.password, a.is_active, a.is_admin, a.session_epoch"
+_USER = Reading(who=ACCOUNT, source="LEFT JOIN rbac_user a ON a.username = %s", held=f"{ROLES}, NULL::text[]")
 
 
 def grants(username: str | None, repositories: Sequence[str]) -> tuple[Account | None, list[Grant]]:
@@ -64,25 +119,8 @@ def grants(username: str | None, repositories: Sequence[str]) -> tuple[Account |
     """
     if not repositories:
         return (None if username is None else accounts.read(username)), []
-    wanted = [(name, project_of(name)) for name in repositories]
-    if len(wanted) <= _FEW:
-        rows = fetch(_OF_FEW[len(wanted) - 1], (username, *(text for pair in wanted for text in pair)))
-    else:
-        rows = fetch(_OF_MANY, (username, [name for name, _ in wanted], [project for _, project in wanted]))
-    account = Account(*rows[0][:6]) if rows[0][0] is not None else None
-    return account, [_grant(*row[7:]) for row in sorted(rows, key=_position)]
-
-
-def _position(row: tuple[Any, ...]) -> int:
-    position: int = row[6]
-    return position
-
-
-def _grant(
-    name: str, project: int | None, public: bool | None, repository: int | None, roles: list[int] | None
-) -> Grant:
-    held = frozenset(roles or ()) | ({PUBLIC} if public else frozenset())
-    return Grant(name, project, repository, bool(public), held)
+    row, found = _USER.read((username,), repositories)
+    return (Account(*row) if row[0] is not None else None), found
 
 
 _VISIBLE = """
@@ -102,3 +140,19 @@ def visible_projects(username: str | None) -> list[int] | None:
     """Ids of the projects whose repositories `username` may list (None: anonymous); None means every project."""
     is_admin, projects = fetch(_VISIBLE, (list(roles_with("repository:list")), username))[0]
     return None if is_admin else projects
+
+
+_VISIBLE_TO_ROBOT = """
+SELECT coalesce(bool_or(g.project_id IS NULL), false),
+    ARRAY(SELECT p.id FROM projects_project p WHERE p.public)
+    || coalesce(array_agg(g.project_id) FILTER (WHERE g.project_id IS NOT NULL), '{}')
+FROM projects_robot b
+JOIN projects_robotgrant g ON g.robot_id = b.id AND 'repository:list' = ANY(g.permissions)
+WHERE b.name = %s AND NOT b.disabled AND (b.expires_at IS NULL OR now() < b.expires_at)
+"""
+
+
+def visible_to_robot(name: str) -> list[int] | None:
+    """The same for the robot called `name` (without prefix); one that is disabled, expired or deleted is a stranger."""
+    everywhere, projects = fetch(_VISIBLE_TO_ROBOT, (name,))[0]
+    return None if everywhere else projects

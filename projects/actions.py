@@ -79,13 +79,14 @@ def set_public(project: Project, public: bool, *, actor: Actor, context: Context
 
 @transaction.atomic
 def delete(project: Project, *, actor: Actor, context: Context) -> None:
-    """The project, with its memberships. ProjectNotEmpty while it holds repositories."""
+    """The project, with its memberships and robots. ProjectNotEmpty while it holds repositories."""
+    robots = sorted(project.robots.values_list("name", flat=True))
     try:
         # Repositories protect their project by their foreign key, so that nothing here needs to know of them.
         project.delete()
     except ProtectedError as error:
         raise ProjectNotEmpty(f"the project {project.name} still holds repositories: delete them first") from error
-    _record(actor, "delete", project, context)
+    _record(actor, "delete", project, context, **({"robots": robots} if robots else {}))
     transaction.on_commit(lambda: _deleted(project.name))
 
 

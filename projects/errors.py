@@ -1,4 +1,4 @@
-"""What can go wrong with projects and members. The words are for the one who asked.
+"""What can go wrong with projects, members and robots. The words are for the one who asked.
 
 ProjectError
 ├── InvalidProjectName
@@ -7,7 +7,11 @@ ProjectError
 ├── ProjectNotEmpty     it still holds repositories (412 in REST)
 ├── MemberExists
 ├── MemberUnknown
-└── RoleNotAssignable   the role is nobody's to hold (`public`)
+├── RoleNotAssignable   the role is nobody's to hold (`public`)
+├── InvalidRobot        a name, a duration or an overlap that can't be
+├── RobotExists
+├── RobotUnknown
+└── GrantTooWide        more than its maker holds, or outside of the robot's project
 """
 
 
@@ -40,4 +44,20 @@ class MemberUnknown(ProjectError):
 
 
 class RoleNotAssignable(ProjectError):
+    pass
+
+
+class InvalidRobot(ProjectError):
+    pass
+
+
+class RobotExists(ProjectError):
+    pass
+
+
+class RobotUnknown(ProjectError):
+    pass
+
+
+class GrantTooWide(ProjectError):
     pass

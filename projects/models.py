@@ -1,9 +1,10 @@
-"""Projects and their members."""
+"""Projects, their members and the robots that work in them."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -11,6 +12,7 @@ from django.utils import timezone
 from rbac.actors import Actor
 from rbac.matrix import PUBLIC
 from rbac.models import Group, Role, User
+from rbac.reach import EVERYWHERE
 
 
 def _held_by(actor: Actor) -> Q:
@@ -20,15 +22,25 @@ def _held_by(actor: Actor) -> Q:
     )
 
 
+def _reached_by(actor: Actor) -> Q:
+    """The projects that `actor` isn't kept from by its reach."""
+    if actor.reach is None or EVERYWHERE in actor.reach.places:
+        return Q(pk__isnull=False)
+    return Q(name__in=actor.reach.places)
+
+
 class ProjectQuerySet(models.QuerySet["Project"]):
     def visible_to(self, actor: Actor) -> ProjectQuerySet:
         """The projects whose existence `actor` may know of: the public ones and its own; an administrator, all."""
         if actor.is_admin or actor.kind == "system":
             return self
+        reached = _reached_by(actor)
+        if actor.reach is not None and actor.reach.held:
+            return self.filter(Q(public=True) | reached)
         if actor.user_id is None:
             return self.filter(public=True)
         own = Member.objects.filter(_held_by(actor)).values("project")
-        return self.filter(Q(public=True) | Q(pk__in=own))
+        return self.filter(Q(public=True) | (Q(pk__in=own) & reached))
 
 
 class Project(models.Model):
@@ -44,6 +56,11 @@ class Project(models.Model):
     objects = ProjectQuerySet.as_manager()
 
     def __str__(self) -> str:
+        return self.name
+
+    @property
+    def place(self) -> str:
+        """What a `rbac.reach.Reach` calls it."""
         return self.name
 
     def roles_of(self, actor: Actor) -> Collection[int]:
@@ -75,3 +92,47 @@ class Member(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user or self.group} as {self.role}"
+
+
+class Robot(models.Model):
+    """An account for machines, of one project or of the whole system. It holds its own permissions and no roles.
+
+    Of its secrets, of which two can be good for a while, only SHA-256 digests are kept.
+    """
+
+    name = models.CharField(
+        max_length=255, unique=True, db_collation="C", help_text="after the prefix: `NAME`, or `PROJECT+NAME`"
+    )
+    project = models.ForeignKey(
+        Project, on_delete=models.CASCADE, null=True, related_name="robots", help_text="null: of the whole system"
+    )
+    description = models.CharField(max_length=255, blank=True, default="")
+    creator = models.CharField(max_length=255, blank=True, default="", help_text="the maker's name at that time")
+    secret = models.CharField(max_length=64)
+    previous_secret = models.CharField(max_length=64, blank=True, default="")
+    previous_until = models.DateTimeField(null=True)
+    duration = models.IntegerField(default=-1, help_text="days from its creation; -1: for ever")
+    expires_at = models.DateTimeField(null=True)
+    disabled = models.BooleanField(default=False)
+    used_at = models.DateTimeField(null=True, help_text="to within some minutes")
+    created_at = models.DateTimeField(default=timezone.now)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class RobotGrant(models.Model):
+    """What a robot holds in one project, or in all of them (project null), as "resource:action"."""
+
+    robot = models.ForeignKey(Robot, on_delete=models.CASCADE, related_name="grants")
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, null=True, related_name="robot_grants")
+    permissions = ArrayField(models.CharField(max_length=128))
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["robot", "project"], nulls_distinct=False, name="robot_grant_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.robot_id} in {self.project_id or EVERYWHERE}: {', '.join(self.permissions)}"

@@ -12,7 +12,7 @@ from oci.digest import Digest
 from oci.errors import PaginationNumberInvalid
 from oci.manifest import OCI_INDEX
 from oci.reference import parse_repository
-from projects.access import visible_projects
+from projects.machines import visible_projects
 from proxy.edge import authorize, claims_of, endpoint
 
 _NUMBER = re.compile(r"\d{1,18}", re.ASCII)
@@ -31,7 +31,7 @@ def catalog(request: HttpRequest) -> HttpResponse:
     claims = claims_of(request, "registry:catalog:*")
     limit = _limit(request)
     after = request.GET.get("last", "")
-    page = listing.repositories(visible_projects(claims.subject or None), after=_text(after), limit=limit)
+    page = listing.repositories(visible_projects(claims.subject), after=_text(after), limit=limit)
     response = JsonResponse({"repositories": page.entries})
     return _linked(response, "/v2/_catalog", page.entries[-1] if page.more and page.entries else None, limit)
 

@@ -26,7 +26,7 @@ from oci.errors import (
     Unavailable,
 )
 from oci.reference import parse_repository, project_of
-from projects.access import grants
+from projects.machines import standing
 from projects.models import Project
 from proxy.edge import authorize, body_length, endpoint
 from rbac.policy import can
@@ -96,8 +96,7 @@ def _pullable(repositories: list[str], claims: Claims) -> list[str]:
     allowed = [name for name in repositories if claims.allows("repository", name, "pull")]
     if allowed or not repositories:
         return allowed
-    account, found = grants(claims.subject or None, repositories)
-    actor = account.actor if account else claims.actor
+    actor, found = standing(claims.subject, repositories)
     return [grant.repository for grant in found if can(actor, "repository:pull", grant)]
 
 

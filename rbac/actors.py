@@ -3,15 +3,21 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from rbac.reach import Reach
+
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Somebody, by kind and name. `user_id` is None for whoever has no row of `rbac.User`."""
+    """Somebody, by kind and name. `user_id` is None for whoever has no row of `rbac.User`.
 
-    kind: Literal["user", "anonymous", "system"]
+    With a `reach` it may do nothing beyond that, but for what anybody may; `is_admin` is never set then.
+    """
+
+    kind: Literal["user", "robot", "anonymous", "system"]
     name: str
     user_id: int | None = None
     is_admin: bool = False
+    reach: Reach | None = None
 
 
 ANONYMOUS = Actor(kind="anonymous", name="anonymous")

@@ -5,27 +5,38 @@ from collections.abc import Collection
 from typing import Protocol
 
 from rbac.actors import Actor
+from rbac.matrix import PUBLIC
 from rbac.models import RolePermission
+from rbac.reach import EVERYWHERE, SYSTEM
 
 _CACHE_SECONDS = 5.0  # a changed role counts everywhere after at most this long
 
 
 class Scope(Protocol):
-    """Where a deed takes place: anything that knows the roles somebody has there."""
+    """Where a deed takes place: anything that knows its name and the roles somebody has there."""
+
+    @property
+    def place(self) -> str:
+        """What a `rbac.reach.Reach` calls it."""
+        ...
 
     def roles_of(self, actor: Actor) -> Collection[int]:
         """Ids of the roles that `actor` holds here, `matrix.PUBLIC` among them if the place is open to anybody."""
         ...
 
 
-class _System:
-    """The installation as a whole: nobody but a system administrator may do anything with it."""
+class _Whole:
+    """More than any role reaches: the installation itself, or every project there is and will be."""
+
+    def __init__(self, place: str) -> None:
+        self.place = place
 
     def roles_of(self, actor: Actor) -> Collection[int]:  # noqa: ARG002
         return ()
 
 
-SYSTEM_SCOPE: Scope = _System()
+SYSTEM_SCOPE: Scope = _Whole(SYSTEM)
+ALL_PROJECTS: Scope = _Whole(EVERYWHERE)
 
 
 class _Matrix:
@@ -54,6 +65,12 @@ def can(actor: Actor, permission: str, scope: Scope) -> bool:
     if actor.is_admin or actor.kind == "system":
         return True
     roles = scope.roles_of(actor)
+    if actor.reach is not None:
+        covered = actor.reach.covers(permission, scope.place)
+        if covered and actor.reach.held:
+            return True
+        if not covered:
+            roles = {PUBLIC}.intersection(roles)  # what a stranger may do isn't taken from whoever says a name
     if not roles:
         return False
     granted = _matrix.granted()

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from projects.robots import is_robot
 from rbac.actors import ANONYMOUS, Actor
 
 Access = dict[tuple[str, str], frozenset[str]]  # (type, name) → actions
@@ -23,4 +24,6 @@ class Claims:
     @property
     def actor(self) -> Actor:
         """Who the token was given to. What it may do is in the claims, so the actor is no administrator here."""
-        return Actor(kind="user", name=self.subject) if self.subject else ANONYMOUS
+        if not self.subject:
+            return ANONYMOUS
+        return Actor(kind="robot" if is_robot(self.subject) else "user", name=self.subject)

@@ -81,7 +81,7 @@ def sign(actor: Actor, entries: Sequence[Entry]) -> Token:
     expires = now + int(settings.TOKEN_LIFETIME.total_seconds())
     payload = {
         "iss": settings.TOKEN_ISSUER,
-        "sub": actor.name if actor.kind == "user" else "",
+        "sub": actor.name if actor.kind in {"user", "robot"} else "",
         "aud": settings.TOKEN_SERVICE,
         "exp": expires,
         "nbf": now,

@@ -12,10 +12,13 @@ from audit import spool
 from audit.entry import Result
 from audit.restraint import write_refusal
 from oci import errors
+from projects import machines
 from projects.access import Grant, grants
+from projects.robots import is_robot
 from rbac import credentials
 from rbac.accounts import Account
 from rbac.actors import ANONYMOUS, Actor
+from rbac.credentials import Verified
 from rbac.names import is_plausible
 from tokens import basic, issue, keys, refresh, scopes
 from tokens.answers import InvalidRequest, UnsupportedGrant, json_response, refusal, token_body
@@ -31,7 +34,7 @@ Fields = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks for a token; `account` is None for anonymous."""
+    """Who asks for a token; `account` is None for anonymous, and for a robot, which gets no refresh token."""
 
     actor: Actor
     account: Account | None = None
@@ -107,17 +110,19 @@ def _decide(
     request: HttpRequest, presented: Credentials | None, asked: Sequence[Scope]
 ) -> tuple[Caller, list[issue.Entry]]:
     """Who is calling, and what of `asked` is granted: one round trip for a credential that is remembered."""
-    username = presented.username if presented is not None and is_plausible(presented.username) else None
-    account, found = grants(username, _repositories(asked))
-    caller = Caller(ANONYMOUS) if presented is None else _log_in(request, account, presented, silent=bool(asked))
+    caller, found = _identify(request, presented, _repositories(asked), silent=bool(asked))
     return caller, _grant(request, caller.actor, asked, {grant.repository: grant for grant in found})
 
 
-def _log_in(request: HttpRequest, account: Account | None, presented: Credentials, *, silent: bool) -> Caller:
+def _identify(
+    request: HttpRequest, presented: Credentials | None, repositories: Sequence[str], *, silent: bool
+) -> tuple[Caller, list[Grant]]:
     """Verify the credential. A `silent` login that was remembered goes unrecorded: it is one of a pull's many."""
+    if presented is None:
+        return Caller(ANONYMOUS), grants(None, repositories)[1]
     context = audit.context_of(request)
     try:
-        verified = credentials.verify(account, presented.username, presented.password, address=context.address)
+        verified, account, found = _verify(presented, repositories, address=context.address)
     except credentials.InvalidCredentials:
         _record_login(presented.username, context, "failure")
         raise
@@ -126,7 +131,19 @@ def _log_in(request: HttpRequest, account: Account | None, presented: Credential
         raise
     if verified.fresh or not silent:
         _record_login(presented.username, context, "success")
-    return Caller(verified.actor, account)
+    return Caller(verified.actor, account), found
+
+
+def _verify(
+    presented: Credentials, repositories: Sequence[str], *, address: str
+) -> tuple[Verified, Account | None, list[Grant]]:
+    """Who that is, its account if the credential is a user's password, and what it is where `repositories` are."""
+    username, password = presented.username, presented.password
+    if is_robot(username):
+        verified, found = machines.verify_robot(username, password, repositories, address=address)
+        return verified, None, found
+    account, found = grants(username if is_plausible(username) else None, repositories)
+    return credentials.verify(account, username, password, address=address), account, found
 
 
 def _redeem(request: HttpRequest, secret: str) -> Caller:

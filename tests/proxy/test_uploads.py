@@ -7,9 +7,11 @@ import pytest
 from artifacts.models import BlobCommit
 from artifacts.upstream import registry
 from oci.digest import Digest
+from projects import robots
 from projects.models import Project
+from rbac.actors import SYSTEM
 from tests.door import Door, bearer, error_of, image, unique
-from tests.people import join, make_project, make_user
+from tests.people import CONTEXT, join, make_project, make_user
 
 OCTETS = "application/octet-stream"
 
@@ -252,6 +254,27 @@ def test_a_locked_member_mounts_nothing(door, secret, told):
     join(Project.objects.get(name="private"), make_user("alice", is_active=False), "guest")
     digest = str(Digest.of(b"secret" + secret.repository.encode()))
     assert mount(door, digest, secret.repository if told else None).status_code == 202
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["with from", "without from"])
+@pytest.mark.parametrize(
+    ("place", "permission", "disabled", "status"),
+    [
+        ("private", "repository:pull", False, 201),
+        ("private", "repository:push", False, 202),
+        ("private", "repository:pull", True, 202),
+        ("library", "repository:pull", False, 202),
+    ],
+)
+def test_a_robot_mounts_from_where_its_own_permissions_reach(door, secret, told, place, permission, disabled, status):
+    where: robots.Permissions = {Project.objects.get(name=place): [permission]}
+    robot, _ = robots.create("ci", where, project=None, actor=SYSTEM, context=CONTEXT)
+    robots.update(robot, disabled=disabled, actor=SYSTEM, context=CONTEXT)
+    digest = str(Digest.of(b"secret" + secret.repository.encode()))
+
+    machine = Door(door.repository, subject="robot$ci")
+
+    assert mount(machine, digest, secret.repository if told else None).status_code == status
 
 
 def test_a_mount_of_what_is_nowhere_begins_an_upload(door, source):

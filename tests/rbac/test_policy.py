@@ -102,6 +102,8 @@ class Place:
     def __init__(self, *roles):
         self.roles = roles
 
+    place = "team"
+
     def roles_of(self, actor):  # noqa: ARG002
         return self.roles
 

@@ -1,0 +1,96 @@
+"""Who presents a secret that the installation made: one statement, one hash, and what its bearer may do."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from projects import access
+from projects.access import Grant, Reading, reach_of
+from projects.models import Robot
+from projects.robots import is_robot, login_name, prefix
+from rbac import secret
+from rbac.actors import ANONYMOUS, Actor
+from rbac.credentials import Verified
+from rbac.names import is_plausible
+
+USED_WITHIN = timedelta(minutes=5)  # how exact `used_at` is: it isn't worth a write per request
+
+_ROBOT = Reading(
+    who="b.id, b.name, b.disabled, b.expires_at, b.used_at, b.secret, b.previous_secret, b.previous_until",
+    source="LEFT JOIN projects_robot b ON b.name = %s",
+    held="""NULL::bigint[], CASE WHEN p.id IS NOT NULL THEN ARRAY(
+        SELECT unnest(g.permissions) FROM projects_robotgrant g
+        WHERE g.robot_id = b.id AND (g.project_id = p.id OR g.project_id IS NULL)
+    ) END""",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Robot:
+    """A robot's row."""
+
+    id: int
+    name: str
+    disabled: bool
+    expires_at: datetime | None
+    used_at: datetime | None
+    secret: str
+    previous_secret: str
+    previous_until: datetime | None
+
+    def is_alive(self, now: datetime) -> bool:
+        return not self.disabled and (self.expires_at is None or now < self.expires_at)
+
+    def secrets(self, now: datetime) -> list[str]:
+        """The digests of those that are good now."""
+        overlapping = self.previous_until is not None and now < self.previous_until
+        return [self.secret, self.previous_secret] if overlapping else [self.secret]
+
+
+def verify_robot(
+    username: str, presented: str, repositories: Sequence[str], *, address: str
+) -> tuple[Verified, list[Grant]]:
+    """The robot that `username` and the secret stand for, with its reach as far as the repositories' projects.
+
+    `fresh` once in a while: when its last use was noted. Raises InvalidCredentials, BackOff.
+    """
+    robot, found = _read_robot(username, repositories)
+    now = datetime.now(UTC)
+    if robot is None or not robot.is_alive(now) or not secret.matches(presented, robot.secrets(now)):
+        raise secret.refuse(username, address=address)
+    stale = is_stale(robot.used_at, now)
+    if stale:
+        Robot.objects.filter(pk=robot.id).update(used_at=now)
+    return Verified(_actor(robot, found), fresh=stale), found
+
+
+def is_stale(used_at: datetime | None, now: datetime) -> bool:
+    """Whether a use is worth being noted."""
+    return used_at is None or now - used_at > USED_WITHIN
+
+
+def standing(subject: str, repositories: Sequence[str]) -> tuple[Actor, list[Grant]]:
+    """Who the bearer of a verified token ("" for anonymous) is by now, and what it is where `repositories` are."""
+    if is_robot(subject):
+        robot, found = _read_robot(subject, repositories)
+        if robot is not None and robot.is_alive(datetime.now(UTC)):
+            return _actor(robot, found), found
+        return ANONYMOUS, found
+    account, found = access.grants(subject or None, repositories)
+    return (account.actor if account else ANONYMOUS), found
+
+
+def visible_projects(subject: str) -> list[int] | None:
+    """Ids of the projects whose repositories the bearer of a verified token may list; None means every project."""
+    if is_robot(subject):
+        return access.visible_to_robot(subject.removeprefix(prefix()))
+    return access.visible_projects(subject or None)
+
+
+def _read_robot(username: str, repositories: Sequence[str]) -> tuple[_Robot | None, list[Grant]]:
+    row, found = _ROBOT.read((username.removeprefix(prefix()) if is_plausible(username) else None,), repositories)
+    return (_Robot(*row) if row[0] is not None else None), found
+
+
+def _actor(robot: _Robot, found: Sequence[Grant]) -> Actor:
+    return Actor(kind="robot", name=login_name(robot.name), reach=reach_of(found, held=True))

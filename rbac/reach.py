@@ -1,0 +1,29 @@
+"""How far somebody's rights reach who is bounded by more than roles: a robot, or a user by a personal access token."""
+
+from dataclasses import dataclass
+
+EVERYWHERE = "*"  # the place that stands for every project
+SYSTEM = "/"  # the installation itself; being everywhere isn't being here
+ANYTHING = "*"  # the permission that stands for every one
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Permissions by place (a project's name, or EVERYWHERE).
+
+    `held`: what it covers is held (a robot, an administrator's token); otherwise the roles decide within it.
+    `token` is the id of the personal access token it comes from.
+    """
+
+    pairs: frozenset[tuple[str, str]] = frozenset()
+    held: bool = False
+    token: int | None = None
+
+    def covers(self, permission: str, place: str) -> bool:
+        places = (place,) if place == SYSTEM else (place, EVERYWHERE)
+        return any((where, what) in self.pairs for where in places for what in (permission, ANYTHING))
+
+    @property
+    def places(self) -> frozenset[str]:
+        """Where it reaches anything at all."""
+        return frozenset(place for place, _ in self.pairs)
