@@ -42,6 +42,8 @@ find_missing() {
     need iptables on_path iptables
     need busybox-static is_installed busybox-static
     need openssl on_path openssl
+    need slapd on_path slapd
+    need ldap-utils on_path ldapsearch
     need wrk on_path wrk
 }
 
@@ -69,7 +71,7 @@ install_packages() {
     lift_guard
     for package in $missing; do
         case $package in
-        nginx | redis-server | docker-registry) disable "$package" ;;
+        nginx | redis-server | docker-registry | slapd) disable "$package" ;;
         postgresql) disable postgresql ;;
         docker.io) disable docker docker.socket containerd ;;
         esac

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.utils.crypto import salted_hmac
 
 from db.prepared import fetch
@@ -24,6 +25,11 @@ class Account:
     @property
     def actor(self) -> Actor:
         return Actor(kind="user", name=self.username, user_id=self.id, is_admin=self.is_admin and self.is_active)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the password is known here; no directory is asked then."""
+        return not self.password.startswith(UNUSABLE_PASSWORD_PREFIX)
 
     @property
     def session_hash(self) -> str:

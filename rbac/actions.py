@@ -57,7 +57,12 @@ def create_user(
 
 @transaction.atomic
 def set_password(user: User, password: str, *, actor: Actor, context: Context) -> None:
-    """Another password. The old one, its sessions and refresh tokens are dead at once. Raises InvalidPassword."""
+    """Another password. The old one, its sessions and refresh tokens are dead at once.
+
+    Raises InvalidPassword, and Protected for a user whom the directory verifies.
+    """
+    if user.ldap_dn:
+        raise Protected(f"the password of {user.username} is the directory's")
     check_rules(password)
     user.set_password(password)
     user.save(update_fields=["password", "updated_at"])
@@ -87,7 +92,8 @@ def set_admin(user: User, is_admin: bool, *, actor: Actor, context: Context) -> 
     if not is_admin:
         _refuse_first_administrator(user, "demoted")
     user.is_admin = is_admin
-    user.save(update_fields=["is_admin", "updated_at"])
+    user.admin_by_group = False
+    user.save(update_fields=["is_admin", "admin_by_group", "updated_at"])
     _record(actor, "update", user, context, is_admin=is_admin)
 
 
@@ -121,7 +127,8 @@ def delete_group(group: Group, *, actor: Actor, context: Context) -> None:
 
 @transaction.atomic
 def add_to_group(group: Group, user: User, *, actor: Actor, context: Context) -> bool:
-    """Put the user into the group. False if that is so already."""
+    """Put the user into the group. False if that is so already. Raises Protected for the directory's."""
+    _refuse_directory_group(group)
     _, added = GroupUser.objects.get_or_create(group=group, user=user)
     if added:
         _record(actor, "update", group, context, added=user.username)
@@ -130,7 +137,8 @@ def add_to_group(group: Group, user: User, *, actor: Actor, context: Context) ->
 
 @transaction.atomic
 def remove_from_group(group: Group, user: User, *, actor: Actor, context: Context) -> bool:
-    """Take the user out of the group. False if it wasn't in it."""
+    """Take the user out of the group. False if it wasn't in it. Raises Protected for the directory's."""
+    _refuse_directory_group(group)
     removed, _ = GroupUser.objects.filter(group=group, user=user).delete()
     if removed:
         _record(actor, "update", group, context, removed=user.username)
@@ -140,6 +148,11 @@ def remove_from_group(group: Group, user: User, *, actor: Actor, context: Contex
 def _refuse_first_administrator(user: User, deed: str) -> None:
     if user.pk == FIRST_ADMINISTRATOR:
         raise Protected(f"the first administrator can't be {deed}")
+
+
+def _refuse_directory_group(group: Group) -> None:
+    if group.kind == Group.Kind.LDAP:
+        raise Protected(f"who is in {group.name} is what the directory says")
 
 
 def _record(actor: Actor, operation: str, subject: User | Group, context: Context, **detail: object) -> None:

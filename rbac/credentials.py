@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from django.contrib.auth.hashers import check_password, make_password
 
-from rbac import accounts, backoff, strain
+from audit import Context
+from rbac import accounts, backoff, directory, strain
 from rbac.accounts import Account
 from rbac.actors import Actor
 from rbac.backoff import BackOff
@@ -25,10 +26,12 @@ class InvalidCredentials(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """Somebody whose credential is good. `fresh` when the password was hashed for it, not remembered."""
+    """Somebody whose credential is good. `fresh` when the password was hashed for it or the directory asked, and not
+    remembered. `account` is another one than was handed in when the directory's word made or changed it."""
 
     actor: Actor
     fresh: bool
+    account: Account | None = None
 
 
 def authenticate(username: str, password: str, *, address: str) -> Actor:
@@ -42,22 +45,46 @@ def authenticate(username: str, password: str, *, address: str) -> Actor:
 
 
 def verify(account: Account | None, username: str, password: str, *, address: str) -> Verified:
-    """`authenticate` for a caller that has read the account (None: there is no such user) just now."""
+    """`authenticate` for a caller that has read the account (None: there is no such user) just now.
+
+    Raises DirectoryUnavailable as well, for whom only the directory knows.
+    """
     if account is None or not account.is_active or not _is_hashable(password):
-        _check(address, username)
-        make_password("")  # as slow as for a user who exists
-        _fail(address, username)
-        raise InvalidCredentials
+        return _verify_unknown(account, username, password, address)
     proof = proof_of(account.id, account.password, password)
     if memory.holds(proof):
-        return Verified(account.actor, fresh=False)
+        return Verified(account.actor, fresh=False, account=account)
+    if not account.is_local:
+        return _verify_unknown(account, username, password, address)
     _check(address, username)
     if not check_password(password, account.password):
         _fail(address, username)
         raise InvalidCredentials
     backoff.succeed(address, username)
     memory.remember(proof)
-    return Verified(account.actor, fresh=True)
+    return Verified(account.actor, fresh=True, account=account)
+
+
+def _verify_unknown(account: Account | None, username: str, password: str, address: str) -> Verified:
+    """Whose password isn't known here: the directory's people, if people sign in by it, and otherwise nobody."""
+    _check(address, username)
+    found = None
+    if _may_be_the_directorys(account, username, password) and directory.is_on():
+        found = directory.sign_in(username, password, context=Context(address=address))
+    else:
+        make_password("")  # as slow as for a user who exists
+    if found is None or not found.is_active:
+        _fail(address, username)
+        raise InvalidCredentials
+    backoff.succeed(address, username)
+    memory.remember(proof_of(found.id, found.password, password))
+    return Verified(found.actor, fresh=True, account=found)
+
+
+def _may_be_the_directorys(account: Account | None, username: str, password: str) -> bool:
+    if account is not None and (account.is_local or not account.is_active):
+        return False
+    return bool(password) and is_plausible(username) and _is_hashable(password)
 
 
 def _check(address: str, username: str) -> None:

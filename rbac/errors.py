@@ -8,7 +8,8 @@ RbacError
 ├── GroupUnknown
 ├── RoleUnknown
 ├── InvalidPermission   no role of Harbor's grants such a thing
-└── Protected           the first administrator, or a role that is built in or held
+├── Protected           the first administrator, a role that is built in or held, what the directory decides
+└── DirectoryUnavailable  LDAP doesn't answer, or can't be used as it is set up
 """
 
 
@@ -46,3 +47,7 @@ class InvalidPermission(RbacError):
 
 class Protected(RbacError):
     pass
+
+
+class DirectoryUnavailable(RbacError):
+    """Nothing is said about the credential: it couldn't be looked at."""

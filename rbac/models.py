@@ -26,6 +26,12 @@ class User(AbstractBaseUser):
     comment = models.CharField(max_length=255, blank=True, default="")
     is_admin = models.BooleanField(default=False)
     is_active = models.BooleanField(default=True)
+    ldap_dn = models.TextField(
+        blank=True, default="", help_text="the entry of the directory that verifies this user's password"
+    )
+    admin_by_group = models.BooleanField(
+        default=False, help_text="an administrator because of a group of the directory, and no longer than in it"
+    )
     session_epoch = models.PositiveIntegerField(
         default=0, help_text="raised by a lock, so that sessions and refresh tokens from before it stay dead"
     )
@@ -50,14 +56,25 @@ class User(AbstractBaseUser):
 
 
 class Group(models.Model):
-    """A set of users that can be a project's member as one."""
+    """A set of users that can be a project's member as one. Who is in one of the directory's is known at each login."""
+
+    class Kind(models.TextChoices):
+        LOCAL = "local"
+        LDAP = "ldap"
 
     name = models.CharField(max_length=255, unique=True)
+    kind = models.CharField(max_length=16, choices=Kind.choices, default=Kind.LOCAL)
+    ldap_dn = models.TextField(blank=True, default="", help_text="in the normal form of `rbac.ldap.normal_dn`")
     users: models.ManyToManyField[User, GroupUser] = models.ManyToManyField(
         User, through="GroupUser", related_name="user_groups"
     )
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["ldap_dn"], condition=~models.Q(ldap_dn=""), name="group_ldap_dn_once")
+        ]
 
     def __str__(self) -> str:
         return self.name

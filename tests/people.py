@@ -7,7 +7,7 @@ from django.contrib.auth.hashers import make_password
 from audit import Context, restraint
 from configuration import values
 from projects.models import Member, Project
-from rbac import policy, strain
+from rbac import directory, ldap, policy, strain, turnstile
 from rbac.memory import memory
 from rbac.models import Group, GroupUser, Role, User
 from tokens import keys
@@ -44,6 +44,9 @@ def join(project, who, role) -> Member:
 
 def forget_everything():
     values.forget()
+    directory.forget()
+    ldap.forget()
+    turnstile.forget()
     keys.forget()
     memory.forget()
     policy.forget()

@@ -12,6 +12,7 @@ from audit.spool import SpoolError
 from oci import errors
 from oci.errors import RegistryError
 from rbac.credentials import BackOff, InvalidCredentials
+from rbac.errors import DirectoryUnavailable
 from tokens.basic import MalformedAuthorization
 from tokens.issue import Entry, Token
 from tokens.refresh import InvalidRefreshToken
@@ -40,7 +41,7 @@ _CLIENTS = {
     BackOff: errors.TooManyRequests,
     InvalidScope: InvalidRequest,
 }
-_OUTAGES = (OperationalError, InterfaceError, SpoolError)
+_OUTAGES = (OperationalError, InterfaceError, SpoolError, DirectoryUnavailable)
 
 # RFC 6749 section 5.2's word for each. `invalid_grant` is answered with 401, not 400: docker shows
 # "unauthorized" then, and asks for the password again.

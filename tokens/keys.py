@@ -22,8 +22,8 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 import audit
-from rbac.actors import Actor
 from db.sealing import seal, unseal
+from rbac.actors import Actor
 from tokens.models import SigningKey
 
 _PURPOSE = "signing key"

@@ -14,6 +14,7 @@ from audit.restraint import write_refusal
 from oci import errors
 from projects import machines
 from projects.access import Grant, grants
+from projects.personal import is_personal
 from projects.robots import is_robot
 from rbac import credentials
 from rbac.accounts import Account
@@ -34,7 +35,7 @@ Fields = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks for a token; `account` is None for anonymous, and for a robot, which gets no refresh token."""
+    """Who asks for a token; `account` is None for whoever gets no refresh token: anonymous, a robot, a personal token's user."""
 
     actor: Actor
     account: Account | None = None
@@ -80,7 +81,7 @@ def _get(request: HttpRequest) -> HttpResponse:
         raise errors.Unauthorized
     caller, entries = _decide(request, presented, asked)
     secret = None
-    if caller.account is not None and _first(fields, "offline_token") == "true":
+    if caller.account is not None and caller.account.is_local and _first(fields, "offline_token") == "true":
         secret = refresh.create(caller.account, client=_first(fields, "client_id"))
     return json_response(token_body(issue.sign(caller.actor, entries), entries, refresh_token=secret, oauth=False))
 
@@ -94,7 +95,7 @@ def _post(request: HttpRequest) -> HttpResponse:
         presented = Credentials(_first(fields, "username"), _first(fields, "password"))
         caller, entries = _decide(request, presented, asked)
         secret = None
-        if caller.account is not None and _first(fields, "access_type") == "offline":
+        if caller.account is not None and caller.account.is_local and _first(fields, "access_type") == "offline":
             secret = refresh.create(caller.account, client=_first(fields, "client_id"))
     elif grant_type == "refresh_token":
         secret = _first(fields, "refresh_token")
@@ -142,8 +143,14 @@ def _verify(
     if is_robot(username):
         verified, found = machines.verify_robot(username, password, repositories, address=address)
         return verified, None, found
+    if is_personal(password):
+        verified, found = machines.verify_token(username, password, repositories, address=address)
+        return verified, None, found
     account, found = grants(username if is_plausible(username) else None, repositories)
-    return credentials.verify(account, username, password, address=address), account, found
+    verified = credentials.verify(account, username, password, address=address)
+    if verified.account is not account:  # the directory's word made or changed it, and its groups
+        account, found = grants(verified.actor.name, repositories)
+    return verified, account, found
 
 
 def _redeem(request: HttpRequest, secret: str) -> Caller:

@@ -8,8 +8,8 @@ from django.db import OperationalError
 from django.test import Client
 
 from audit.models import AuditRecord
-from rbac.actors import ANONYMOUS, SYSTEM
 from db.sealing import SealBroken, seal, unseal
+from rbac.actors import ANONYMOUS, SYSTEM
 from tests.people import CONTEXT
 from tokens import issue, keys
 from tokens.models import SigningKey

@@ -1,0 +1,160 @@
+"""People and groups of the directory as our own rows: on-boarding at login, groups, the admin group, import."""
+
+import time
+from dataclasses import dataclass, field
+
+from django.db import IntegrityError, transaction
+
+import audit
+from audit import Context
+from configuration import values
+from rbac import accounts, ldap
+from rbac.accounts import Account
+from rbac.actors import SYSTEM, Actor
+from rbac.errors import GroupUnknown, InvalidName, NameTaken, UserUnknown
+from rbac.ldap import Person, normal_dn
+from rbac.models import Group, GroupUser, User
+from rbac.names import parse_groupname, parse_username
+
+_MAP_SECONDS = 10.0
+_LOCAL_NAMES = frozenset({"admin"})  # the first administrator is local, whatever the directory holds
+
+
+@dataclass
+class _GroupMap:
+    """The groups of the directory that somebody made known here: their ids, by DN."""
+
+    ids: dict[str, int] = field(default_factory=dict)
+    until: float = float("-inf")
+
+
+_map = _GroupMap()
+
+
+def is_on() -> bool:
+    """Whether people sign in by the directory."""
+    return values.text("auth_mode") == "ldap_auth"
+
+
+def sign_in(username: str, password: str, *, context: Context) -> Account | None:
+    """The account of whom the directory knows by this name and password, made now if it is the first login.
+
+    None for anybody else. Raises DirectoryUnavailable.
+    """
+    person = ldap.login(ldap.configured(), username, password)
+    if person is None:
+        return None
+    user = _welcome(person, actor=SYSTEM, context=context)
+    return accounts.read(user.username) if user else None
+
+
+def import_user(name: str, *, actor: Actor, context: Context) -> User:
+    """The user of this name in the directory, before a first login. Raises UserUnknown, NameTaken, InvalidName."""
+    person = ldap.find(ldap.configured(), name)
+    if person is None:
+        raise UserUnknown(f"the directory has not just one entry called {name}")
+    parse_username(person.name)
+    user = _welcome(person, actor=actor, context=context)
+    if user is None:
+        raise NameTaken(f"there is a local user {person.name}")
+    return user
+
+
+def import_group(dn: str, *, actor: Actor, context: Context, name: str = "") -> Group:
+    """A group of the directory, to be made a member of projects. Its people are in it from their next login on.
+
+    Raises GroupUnknown, NameTaken, InvalidName.
+    """
+    found = ldap.search_groups(ldap.configured(), dn=dn)
+    if len(found) != 1:
+        raise GroupUnknown(f"the directory has no group {dn}")
+    group = Group(name=parse_groupname(name or found[0].name), kind=Group.Kind.LDAP, ldap_dn=normal_dn(found[0].dn))
+    try:
+        with transaction.atomic():
+            group.save()
+            _record("create", "group", group.name, actor, context, ldap_dn=group.ldap_dn)
+    except IntegrityError as error:
+        raise NameTaken(f"there is a group {group.name}, or one with this DN, already") from error
+    forget()
+    return group
+
+
+def forget() -> None:
+    """Read the groups anew at the next login."""
+    _map.until = float("-inf")
+
+
+@transaction.atomic
+def _welcome(person: Person, *, actor: Actor, context: Context) -> User | None:
+    """The user that `person` is here, as the directory has it now. None for who can't be: a local user's name, or none
+    that a user may have."""
+    user = User.objects.select_for_update().filter(username=person.name).first() or _onboard(person, actor, context)
+    if user is None or not user.ldap_dn:
+        return None
+    _follow(user, person, actor, context)
+    _follow_groups(user, person)
+    return user
+
+
+def _onboard(person: Person, actor: Actor, context: Context) -> User | None:
+    try:
+        name = parse_username(person.name)
+    except InvalidName:
+        return None
+    if name.casefold() in _LOCAL_NAMES:
+        return None
+    user = User(username=name, ldap_dn=person.dn, email=person.email[:255], realname=person.realname[:255])
+    user.set_unusable_password()
+    try:
+        with transaction.atomic():
+            user.save(force_insert=True)
+    except IntegrityError:  # the same person's other login was first
+        return User.objects.select_for_update().get(username=name)
+    _record("create", "user", name, actor, context, ldap_dn=person.dn)
+    return user
+
+
+def _follow(user: User, person: Person, actor: Actor, context: Context) -> None:
+    """Take over what changed in the directory. An administrator by group is one as long as in the group."""
+    wanted: dict[str, object] = {"ldap_dn": person.dn}
+    wanted |= {"email": person.email[:255]} if person.email else {}
+    wanted |= {"realname": person.realname[:255]} if person.realname else {}
+    admin_dn = values.text("ldap_group_admin_dn")
+    in_admin_group = bool(admin_dn) and normal_dn(admin_dn) in person.groups
+    if in_admin_group != user.is_admin and (in_admin_group or user.admin_by_group):
+        wanted |= {"is_admin": in_admin_group, "admin_by_group": in_admin_group}
+    changed = {name: value for name, value in wanted.items() if getattr(user, name) != value}
+    if not changed:
+        return
+    for name, value in changed.items():
+        setattr(user, name, value)
+    user.save(update_fields=[*changed, "updated_at"])
+    _record("update", "user", user.username, actor, context, **changed)
+
+
+def _follow_groups(user: User, person: Person) -> None:
+    known = _known_groups()
+    wanted = {known[dn] for dn in person.groups if dn in known}
+    held = set(GroupUser.objects.filter(user=user, group_id__in=known.values()).values_list("group_id", flat=True))
+    if held - wanted:
+        GroupUser.objects.filter(user=user, group_id__in=held - wanted).delete()
+    there = Group.objects.filter(pk__in=wanted - held) if wanted - held else ()  # one may be gone since
+    GroupUser.objects.bulk_create([GroupUser(user=user, group=group) for group in there], ignore_conflicts=True)
+
+
+def _known_groups() -> dict[str, int]:
+    if time.monotonic() >= _map.until:
+        _map.ids = dict(Group.objects.filter(kind=Group.Kind.LDAP).values_list("ldap_dn", "pk"))
+        _map.until = time.monotonic() + _MAP_SECONDS
+    return _map.ids
+
+
+def _record(kind: str, resource_type: str, resource: str, actor: Actor, context: Context, **detail: object) -> None:
+    audit.record(
+        actor=actor.name,
+        operation=kind,
+        resource_type=resource_type,
+        resource=resource,
+        context=context,
+        detail=detail,
+    )

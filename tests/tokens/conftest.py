@@ -1,0 +1,3 @@
+from tests.directory import configure, directory, shared_slapd, slapd
+
+__all__ = ["configure", "directory", "shared_slapd", "slapd"]
