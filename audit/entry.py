@@ -88,6 +88,8 @@ def clean_text(text: str, limit: int) -> str:
 
     For people to read: a client that sends the six characters `\\u001b` itself looks the same.
     """
+    if len(text) <= limit and text.isprintable():  # nearly all are
+        return text
     escaped = _UNPRINTABLE.sub(_escape, text[:limit])
     return escaped if len(escaped) <= limit else escaped[: limit - 1] + "…"
 
@@ -105,7 +107,7 @@ def clean_detail(detail: Mapping[str, Any]) -> dict[str, Any]:
 
 def _printable(value: Any) -> Any:
     if isinstance(value, str):
-        return _UNPRINTABLE.sub(_escape, value)
+        return value if value.isprintable() else _UNPRINTABLE.sub(_escape, value)
     if isinstance(value, Mapping):
         return {_printable(str(key)): _printable(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
