@@ -3,7 +3,18 @@
 from django.apps import apps
 from django.db.models import ForeignKey, ManyToManyField
 
-LAYERS = ["portal", "api", "proxy", "replication", "tokens", "artifacts", "projects", "rbac", "configuration", "audit"]  # top to bottom
+LAYERS = [
+    "portal",
+    "api",
+    "proxy",
+    "replication",
+    "tokens",
+    "artifacts",
+    "projects",
+    "rbac",
+    "configuration",
+    "audit",
+]  # top to bottom
 PEERS = [{"portal", "api", "proxy"}, {"tokens", "replication"}]
 
 
