@@ -156,3 +156,26 @@ def visible_to_robot(name: str) -> list[int] | None:
     """The same for the robot called `name` (without prefix); one that is disabled, expired or deleted is a stranger."""
     everywhere, projects = fetch(_VISIBLE_TO_ROBOT, (name,))[0]
     return None if everywhere else projects
+
+
+_VISIBLE_TO_BOUNDED = """
+SELECT coalesce(bool_or(a.is_admin AND g.project_id IS NULL), false),
+    ARRAY(SELECT p.id FROM projects_project p WHERE p.public)
+    || coalesce(array_agg(p.id) FILTER (WHERE p.id IS NOT NULL), '{}')
+FROM projects_personaltoken t
+JOIN rbac_user a ON a.id = t.user_id AND a.is_active AND a.session_epoch = t.session_epoch
+JOIN projects_personaltokengrant g ON g.token_id = t.id AND g.permissions::text[] && ARRAY['repository:list', '*']
+LEFT JOIN projects_project p ON (g.project_id IS NULL OR g.project_id = p.id) AND (a.is_admin OR EXISTS (
+    SELECT FROM projects_member m
+    WHERE m.project_id = p.id AND m.role_id = ANY(%s::bigint[])
+      AND (m.user_id = a.id OR m.group_id IN (SELECT u.group_id FROM rbac_groupuser u WHERE u.user_id = a.id))
+))
+WHERE t.id = %s AND a.username = %s AND (t.expires_at IS NULL OR now() < t.expires_at)
+"""
+
+
+def visible_to_token(username: str, token: int) -> list[int] | None:
+    """The same for `username` by a personal access token; one that is no good any more shows what a stranger sees."""
+    roles = list(roles_with("repository:list"))
+    everywhere, projects = fetch(_VISIBLE_TO_BOUNDED, (roles, token, username))[0]
+    return None if everywhere else projects

@@ -1,4 +1,4 @@
-"""What can go wrong with projects, members and robots. The words are for the one who asked.
+"""What can go wrong with projects, members, robots and tokens. The words are for the one who asked.
 
 ProjectError
 ├── InvalidProjectName
@@ -11,7 +11,10 @@ ProjectError
 ├── InvalidRobot        a name, a duration or an overlap that can't be
 ├── RobotExists
 ├── RobotUnknown
-└── GrantTooWide        more than its maker holds, or outside of the robot's project
+├── GrantTooWide        more than its maker holds, or outside of the robot's project
+├── InvalidPersonalToken
+├── PersonalTokenExists
+└── PersonalTokenUnknown
 """
 
 
@@ -60,4 +63,16 @@ class RobotUnknown(ProjectError):
 
 
 class GrantTooWide(ProjectError):
+    pass
+
+
+class InvalidPersonalToken(ProjectError):
+    pass
+
+
+class PersonalTokenExists(ProjectError):
+    pass
+
+
+class PersonalTokenUnknown(ProjectError):
     pass

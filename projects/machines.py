@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from projects import access
 from projects.access import Grant, Reading, reach_of
-from projects.models import Robot
+from projects.models import PersonalToken, Robot
 from projects.robots import is_robot, login_name, prefix
 from rbac import secret
+from rbac.accounts import Account
 from rbac.actors import ANONYMOUS, Actor
 from rbac.credentials import Verified
 from rbac.names import is_plausible
@@ -22,6 +24,22 @@ _ROBOT = Reading(
         SELECT unnest(g.permissions) FROM projects_robotgrant g
         WHERE g.robot_id = b.id AND (g.project_id = p.id OR g.project_id IS NULL)
     ) END""",
+)
+
+
+_PERSONAL_FACTS = "t.id, t.session_epoch, t.expires_at, t.used_at"
+_PERSONAL_HELD = f"""{access.ROLES}, CASE WHEN p.id IS NOT NULL THEN ARRAY(
+    SELECT unnest(g.permissions) FROM projects_personaltokengrant g
+    WHERE g.token_id = t.id AND (g.project_id = p.id OR g.project_id IS NULL)
+) END"""  # noqa: S608
+_PERSONAL_BY_DIGEST, _PERSONAL_BY_ID = (
+    Reading(
+        who=f"{access.ACCOUNT}, {_PERSONAL_FACTS}",
+        source=f"LEFT JOIN projects_personaltoken t ON t.{key} = %s"
+        " LEFT JOIN rbac_user a ON a.id = t.user_id AND a.username = %s",
+        held=_PERSONAL_HELD,
+    )
+    for key in ("digest", "id")
 )
 
 
@@ -64,13 +82,40 @@ def verify_robot(
     return Verified(_actor(robot, found), fresh=stale), found
 
 
+def verify_token(
+    username: str, presented: str, repositories: Sequence[str], *, address: str
+) -> tuple[Verified, list[Grant]]:
+    """The user `username`, bounded by the personal access token that was presented for a password.
+
+    `fresh` once in a while: when the token's last use was noted. Raises InvalidCredentials, BackOff.
+    """
+    now = datetime.now(UTC)
+    name = username if is_plausible(username) else None
+    row, found = _PERSONAL_BY_DIGEST.read((secret.digest_of(presented), name), repositories)
+    actor = _token_actor(row, found, now)
+    if actor is None:
+        raise secret.refuse(username, address=address)
+    token, *_, used_at = row[-4:]
+    stale = is_stale(used_at, now)
+    if stale:
+        PersonalToken.objects.filter(pk=token).update(used_at=now)
+    return Verified(actor, fresh=stale), found
+
+
 def is_stale(used_at: datetime | None, now: datetime) -> bool:
     """Whether a use is worth being noted."""
     return used_at is None or now - used_at > USED_WITHIN
 
 
-def standing(subject: str, repositories: Sequence[str]) -> tuple[Actor, list[Grant]]:
-    """Who the bearer of a verified token ("" for anonymous) is by now, and what it is where `repositories` are."""
+def standing(subject: str, repositories: Sequence[str], *, token: int | None) -> tuple[Actor, list[Grant]]:
+    """Who the bearer of verified claims ("" for anonymous) is by now, and what it is where `repositories` are.
+
+    `token` is the personal access token that the claims were had by.
+    """
+    if token is not None:
+        row, found = _PERSONAL_BY_ID.read((token, subject), repositories)
+        actor = _token_actor(row, found, datetime.now(UTC))
+        return (actor, found) if actor else (ANONYMOUS, access.grants(None, repositories)[1])
     if is_robot(subject):
         robot, found = _read_robot(subject, repositories)
         if robot is not None and robot.is_alive(datetime.now(UTC)):
@@ -80,8 +125,10 @@ def standing(subject: str, repositories: Sequence[str]) -> tuple[Actor, list[Gra
     return (account.actor if account else ANONYMOUS), found
 
 
-def visible_projects(subject: str) -> list[int] | None:
-    """Ids of the projects whose repositories the bearer of a verified token may list; None means every project."""
+def visible_projects(subject: str, *, token: int | None) -> list[int] | None:
+    """Ids of the projects whose repositories the bearer of verified claims may list; None means every project."""
+    if token is not None:
+        return access.visible_to_token(subject, token)
     if is_robot(subject):
         return access.visible_to_robot(subject.removeprefix(prefix()))
     return access.visible_projects(subject or None)
@@ -94,3 +141,14 @@ def _read_robot(username: str, repositories: Sequence[str]) -> tuple[_Robot | No
 
 def _actor(robot: _Robot, found: Sequence[Grant]) -> Actor:
     return Actor(kind="robot", name=login_name(robot.name), reach=reach_of(found, held=True))
+
+
+def _token_actor(row: tuple[Any, ...], found: Sequence[Grant], now: datetime) -> Actor | None:
+    """The user as far as the token reaches, None if one of the two is no good. An administrator is none beyond it."""
+    account, (token, epoch, expires_at, _) = Account(*row[:-4]), row[-4:]
+    if account.id is None or not account.is_active or epoch != account.session_epoch:
+        return None
+    if expires_at is not None and expires_at <= now:
+        return None
+    reach = reach_of(found, held=account.is_admin, token=token)
+    return Actor(kind="user", name=account.username, user_id=account.id, reach=reach)

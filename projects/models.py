@@ -1,4 +1,4 @@
-"""Projects, their members and the robots that work in them."""
+"""Projects, their members, the robots that work in them, and tokens bounded by them."""
 
 from __future__ import annotations
 
@@ -136,3 +136,40 @@ class RobotGrant(models.Model):
 
     def __str__(self) -> str:
         return f"{self.robot_id} in {self.project_id or EVERYWHERE}: {', '.join(self.permissions)}"
+
+
+class PersonalToken(models.Model):
+    """A user's password for one purpose: bounded, expiring, and revoked by deleting it. Only its digest is kept.
+
+    It outlives changes of the password and any identity provider's session, but no lock: that raises the epoch.
+    """
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="personal_tokens")
+    name = models.CharField(max_length=64)
+    digest = models.CharField(max_length=64, unique=True, help_text="SHA-256 of the secret, hexadecimal")
+    session_epoch = models.PositiveIntegerField(help_text="the user's at its creation")
+    expires_at = models.DateTimeField(null=True)
+    used_at = models.DateTimeField(null=True, help_text="to within some minutes")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "name"], name="personal_token_name_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class PersonalTokenGrant(models.Model):
+    """How far a token reaches in one project, or in all of them (project null): "resource:action", or "*" for any."""
+
+    token = models.ForeignKey(PersonalToken, on_delete=models.CASCADE, related_name="grants")
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, null=True, related_name="token_grants")
+    permissions = ArrayField(models.CharField(max_length=128))
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["token", "project"], nulls_distinct=False, name="personal_token_grant_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.token_id} in {self.project_id or EVERYWHERE}: {', '.join(self.permissions)}"

@@ -31,7 +31,7 @@ def catalog(request: HttpRequest) -> HttpResponse:
     claims = claims_of(request, "registry:catalog:*")
     limit = _limit(request)
     after = request.GET.get("last", "")
-    page = listing.repositories(visible_projects(claims.subject), after=_text(after), limit=limit)
+    page = listing.repositories(visible_projects(claims.subject, token=claims.token), after=_text(after), limit=limit)
     response = JsonResponse({"repositories": page.entries})
     return _linked(response, "/v2/_catalog", page.entries[-1] if page.more and page.entries else None, limit)
 

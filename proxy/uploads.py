@@ -96,7 +96,7 @@ def _pullable(repositories: list[str], claims: Claims) -> list[str]:
     allowed = [name for name in repositories if claims.allows("repository", name, "pull")]
     if allowed or not repositories:
         return allowed
-    actor, found = standing(claims.subject, repositories)
+    actor, found = standing(claims.subject, repositories, token=claims.token)
     return [grant.repository for grant in found if can(actor, "repository:pull", grant)]
 
 

@@ -5,17 +5,22 @@ from dataclasses import dataclass
 from projects.robots import is_robot
 from rbac.actors import ANONYMOUS, Actor
 
+PERSONAL = "roadstead.personal_token"  # our own claim, where a personal access token bounds the subject: its id
 Access = dict[tuple[str, str], frozenset[str]]  # (type, name) → actions
 
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """The subject ("" for anonymous) and what it was granted, until `expires_at` (seconds since the epoch)."""
+    """The subject ("" for anonymous) and what it was granted, until `expires_at` (seconds since the epoch).
+
+    `token` is the id of the personal access token that bounds the subject.
+    """
 
     subject: str
     access: Access
     expires_at: int
     jti: str
+    token: int | None = None
 
     def allows(self, kind: str, name: str, action: str) -> bool:
         """Whether the token grants `action` on, say, the "repository" `name`."""

@@ -12,6 +12,7 @@ from projects.access import Grant
 from rbac import policy
 from rbac.actors import Actor
 from tokens import keys
+from tokens.claims import PERSONAL
 from tokens.scopes import Scope
 
 # An action of a scope, by the permission it takes. Their order is the order of a token's actions.
@@ -79,7 +80,7 @@ def sign(actor: Actor, entries: Sequence[Entry]) -> Token:
     signer = keys.current()
     now = int(time.time())
     expires = now + int(settings.TOKEN_LIFETIME.total_seconds())
-    payload = {
+    payload: dict[str, object] = {
         "iss": settings.TOKEN_ISSUER,
         "sub": actor.name if actor.kind in {"user", "robot"} else "",
         "aud": settings.TOKEN_SERVICE,
@@ -89,4 +90,6 @@ def sign(actor: Actor, entries: Sequence[Entry]) -> Token:
         "jti": secrets.token_urlsafe(16),
         "access": [{"type": e.kind, "name": e.name, "actions": e.actions} for e in entries],
     }
+    if actor.reach is not None and actor.reach.token is not None:
+        payload[PERSONAL] = actor.reach.token
     return Token(signer.jws(_encode(payload).encode()), issued_at=now, expires_at=expires)

@@ -8,7 +8,7 @@ import jwt
 from django.conf import settings
 
 from tokens import keys
-from tokens.claims import Access, Claims
+from tokens.claims import PERSONAL, Access, Claims
 
 _MAX_TOKEN = 16 * 1024  # characters; nginx passes no longer header
 _LEEWAY = 5  # seconds that clocks of several machines may differ by
@@ -90,6 +90,9 @@ def _claims(payload: dict[str, Any]) -> Claims:
     subject, jti, expires = payload["sub"], payload["jti"], payload["exp"]
     if not isinstance(subject, str) or not isinstance(jti, str) or not isinstance(expires, int):
         raise InvalidToken("the token's claims are malformed")
+    token = payload.get(PERSONAL)
+    if token is not None and not isinstance(token, int):
+        raise InvalidToken("the token's claims are malformed")
     entries = payload.get("access", [])
     if not isinstance(entries, list):
         raise InvalidToken("the token's access is malformed")
@@ -97,7 +100,7 @@ def _claims(payload: dict[str, Any]) -> Claims:
     for entry in entries:
         scope, actions = _entry(entry)
         access[scope] = access.get(scope, frozenset()) | actions
-    return Claims(subject, access, expires, jti)
+    return Claims(subject, access, expires, jti, token)
 
 
 def _entry(entry: object) -> tuple[tuple[str, str], frozenset[str]]:

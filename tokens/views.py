@@ -14,6 +14,7 @@ from audit.restraint import write_refusal
 from oci import errors
 from projects import machines
 from projects.access import Grant, grants
+from projects.personal import is_personal
 from projects.robots import is_robot
 from rbac import credentials
 from rbac.accounts import Account
@@ -34,7 +35,8 @@ Fields = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks for a token; `account` is None for anonymous, and for a robot, which gets no refresh token."""
+    """Who asks for a token. `account` is None for whoever gets no refresh token: anonymous, a robot, a user who came by
+    a personal access token."""
 
     actor: Actor
     account: Account | None = None
@@ -141,6 +143,9 @@ def _verify(
     username, password = presented.username, presented.password
     if is_robot(username):
         verified, found = machines.verify_robot(username, password, repositories, address=address)
+        return verified, None, found
+    if is_personal(password):
+        verified, found = machines.verify_token(username, password, repositories, address=address)
         return verified, None, found
     account, found = grants(username if is_plausible(username) else None, repositories)
     verified = credentials.verify(account, username, password, address=address)

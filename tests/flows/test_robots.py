@@ -54,3 +54,29 @@ def test_docker_logs_in_as_a_robot_until_it_is_disabled(docker: Docker, stack: R
     stack.manage("disablerobot", robot)
     assert "unauthorized" in docker.login_refused(stack.host, robot, second)
     assert is_refusal(docker.refused("push", "-q", name))
+
+
+def test_a_personal_token_is_the_password_within_its_bounds(
+    skopeo: Skopeo, stack: Running, people: People, tmp_path: Path
+) -> None:
+    """A developer of two projects, by a token that pulls and pushes in one."""
+    dora = people.developer.name
+    made = (
+        "createtoken",
+        dora,
+        f"t{os.urandom(3).hex()}",
+        "repository:pull",
+        "repository:push",
+        "--on",
+        people.private,
+    )
+    secret, name = stack.manage(*made).strip(), f"tokens-{os.urandom(3).hex()}"
+    layout = write_layout(image(), tmp_path / "in")
+
+    skopeo.login(stack.host, dora, secret)
+    skopeo.copy(f"oci:{layout}:latest", f"docker://{stack.host}/{people.private}/{name}:latest")
+    other = f"docker://{stack.host}/{people.public}/{name}:latest"
+    assert is_refusal(skopeo.refused("copy", "--dest-tls-verify=false", f"oci:{layout}:latest", other))
+
+    stack.manage("revoketoken", dora, made[2])
+    assert "invalid username/password" in skopeo.login_refused(stack.host, dora, secret)

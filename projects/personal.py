@@ -1,0 +1,121 @@
+"""Personal access tokens: a user's passwords for single purposes. Each action writes its rows and its audit record.
+
+They live here and not in `rbac` because they are bounded by projects, of which `rbac` knows nothing.
+"""
+
+import re
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime, timedelta
+
+from django.db import IntegrityError, transaction
+
+import audit
+from audit import Context
+from projects.errors import GrantTooWide, InvalidPersonalToken, PersonalTokenExists, PersonalTokenUnknown
+from projects.models import PersonalToken, PersonalTokenGrant, Project
+from rbac import secret
+from rbac.actors import Actor
+from rbac.errors import InvalidPermission
+from rbac.models import User
+from rbac.names import is_plausible
+from rbac.reach import ANYTHING, EVERYWHERE
+from rbac.roles import known_permissions
+
+PREFIX = "rspat_"  # by which a scanner of published files knows one
+NEVER = -1  # days: a token that doesn't expire
+
+_FORM = re.compile(re.escape(PREFIX) + r"[A-Za-z0-9_-]{43}", re.ASCII)
+_LONGEST_NAME = 64
+_MOST_DAYS = 36500
+
+Permissions = Mapping[Project | None, Collection[str]]  # by project; None: in every project there is and will be
+
+
+def is_personal(password: str) -> bool:
+    """Whether what was presented as a password is a personal access token, good or bad."""
+    return _FORM.fullmatch(password) is not None
+
+
+def find(user: User, name: str) -> PersonalToken:
+    """The user's token of that name; PersonalTokenUnknown."""
+    token = user.personal_tokens.select_related("user").filter(name=name).first() if is_plausible(name) else None
+    if token is None:
+        raise PersonalTokenUnknown(f"{user} has no token {name}")
+    return token
+
+
+@transaction.atomic
+def create(
+    user: User, name: str, permissions: Permissions, *, duration: int, actor: Actor, context: Context
+) -> tuple[PersonalToken, str]:
+    """A new token and its secret, which nobody can read again. It lives for `duration` days.
+
+    What it allows is decided at each use: never more than `permissions`, nor than the user may then.
+    Raises InvalidPersonalToken, InvalidPermission, PersonalTokenExists, and GrantTooWide for a maker who is bounded.
+    """
+    if actor.reach is not None:
+        raise GrantTooWide("a token or a robot makes no tokens")
+    if not is_plausible(name) or name != name.strip() or len(name) > _LONGEST_NAME:
+        raise InvalidPersonalToken(f"a token's name has 1 to {_LONGEST_NAME} printable characters")
+    _check_permissions(permissions)
+    owner = User.objects.select_for_update().get(pk=user.pk)  # a lock that comes now waits, and ends this token too
+    made = secret.new(PREFIX)
+    token = PersonalToken(
+        user=owner,
+        name=name,
+        digest=secret.digest_of(made),
+        session_epoch=owner.session_epoch,
+        expires_at=_expiry(duration),
+    )
+    try:
+        with transaction.atomic():
+            token.save()
+    except IntegrityError as error:
+        raise PersonalTokenExists(f"{user} has a token {name} already") from error
+    PersonalTokenGrant.objects.bulk_create(
+        PersonalTokenGrant(token=token, project=project, permissions=sorted(set(held)))
+        for project, held in permissions.items()
+        if held
+    )
+    _record(actor, "create", token, context, duration=duration, permissions=permissions_of(token))
+    return token, made
+
+
+@transaction.atomic
+def revoke(token: PersonalToken, *, actor: Actor, context: Context) -> None:
+    """The token is worth nothing any more. Access tokens had by it live out their minutes."""
+    _record(actor, "delete", token, context)
+    token.delete()
+
+
+def permissions_of(token: PersonalToken) -> dict[str, list[str]]:
+    """How far the token reaches: project name, or EVERYWHERE → "resource:action", or ANYTHING."""
+    rows = token.grants.order_by("project__name").values_list("project__name", "permissions")
+    return {name or EVERYWHERE: sorted(permissions) for name, permissions in rows}
+
+
+def _check_permissions(permissions: Permissions) -> None:
+    if not any(permissions.values()):
+        raise InvalidPersonalToken("a token needs a permission")
+    wanted = {permission for each in permissions.values() for permission in each}
+    if unknown := sorted(wanted - known_permissions() - {ANYTHING}):
+        raise InvalidPermission(f"there is no permission {unknown[0]}: resource:action expected, as repository:pull")
+
+
+def _expiry(duration: int) -> datetime | None:
+    if duration == NEVER:
+        return None
+    if not 0 < duration <= _MOST_DAYS:
+        raise InvalidPersonalToken(f"a token lives for 1 to {_MOST_DAYS} days, or for ever ({NEVER})")
+    return datetime.now(UTC) + timedelta(days=duration)
+
+
+def _record(actor: Actor, operation: str, token: PersonalToken, context: Context, **detail: object) -> None:
+    audit.record(
+        actor=actor.name,
+        operation=operation,
+        resource_type="token",
+        resource=f"{token.user}/{token.name}",
+        context=context,
+        detail=detail,
+    )
