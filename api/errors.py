@@ -143,6 +143,7 @@ _SILENT: list[tuple[type[Exception], type[ApiError]]] = [
     (InterfaceError, Unavailable),
     (InternalError, Unavailable),  # a standby that takes no writes
     (SpoolError, Unavailable),
+    (rbac.DirectoryUnavailable, Unavailable),
     (RequestDataTooBig, TooLarge),
     (UnreadablePostError, BadRequest),
     (SuspiciousOperation, BadRequest),

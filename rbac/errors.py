@@ -8,8 +8,9 @@ RbacError
 ├── GroupUnknown
 ├── RoleUnknown
 ├── InvalidPermission   no role of Harbor's grants such a thing
-├── Protected           the first administrator, a role that is built in or held, what the directory decides
-└── DirectoryUnavailable  LDAP doesn't answer, or can't be used as it is set up
+└── Protected           the first administrator, a role that is built in or held, what the directory decides
+
+DirectoryUnavailable    an outage: LDAP doesn't answer, or can't be used as it is set up; its words name servers
 """
 
 
@@ -49,5 +50,5 @@ class Protected(RbacError):
     pass
 
 
-class DirectoryUnavailable(RbacError):
-    """Nothing is said about the credential: it couldn't be looked at."""
+class DirectoryUnavailable(Exception):
+    """Nothing is said about the credential: it couldn't be looked at. The words are for administrators."""

@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from rbac import directory, ldap
 from rbac.actors import SYSTEM
-from rbac.errors import RbacError
+from rbac.errors import DirectoryUnavailable, RbacError
 from rbac.management.console import CONTEXT, one_line
 
 
@@ -25,7 +25,7 @@ class Command(BaseCommand):
         importing.add_argument("--as", dest="group_name", default="", help="what the group is called here")
 
     def handle(self, *_: Any, **options: Any) -> None:
-        with one_line(RbacError):
+        with one_line(RbacError, DirectoryUnavailable):
             {"test": self._test, "search": self._search, "import": self._import}[options["deed"]](options)
 
     def _test(self, _: dict[str, Any]) -> None:
