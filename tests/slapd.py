@@ -3,9 +3,10 @@
 import shutil
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -179,6 +180,28 @@ def silent_server() -> Iterator[str]:
     """The URL of a server that accepts and says nothing."""
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
         yield f"ldap://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@contextmanager
+def dripping_server() -> Iterator[str]:
+    """The URL of a server that begins an answer and sends a byte of it now and then, without end."""
+    ended = threading.Event()
+
+    def drip() -> None:
+        connection, _ = listener.accept()
+        with connection, suppress(OSError):
+            connection.sendall(b"\x30\x84\x7f\xff\xff\xff")  # a sequence of 2 GiB begins
+            while not ended.wait(0.05):
+                connection.sendall(b"\x02")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=drip, daemon=True)
+        thread.start()
+        try:
+            yield f"ldap://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            ended.set()
+            thread.join(10)
 
 
 def dead_url() -> str:

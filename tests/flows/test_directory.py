@@ -1,6 +1,7 @@
 """A company signs in with its directory: docker and skopeo log in, push and are refused."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,15 @@ def test_who_is_local_logs_in_while_the_directory_is_away(company: Running, skop
         assert "503" in skopeo.login_refused(company.host, "otto", PASSWORD)
     finally:
         slapd.start()
+
+
+def test_who_is_local_logs_in_while_the_directory_hangs(company: Running, slapd: Slapd, tmp_path: Path):
+    clients = [Skopeo(tmp_path / f"skopeo{n}") for n in range(6)]
+    with servers.silent_server() as url, ThreadPoolExecutor() as pool:
+        company.manage("configure", "ldap_url", url)
+        try:
+            waiting = [pool.submit(each.login_refused, company.host, "otto", PASSWORD) for each in clients[1:]]
+            assert "Login Succeeded" in clients[0].login(company.host, "admin", company.admin_password)
+            assert all("503" in each.result() for each in waiting)
+        finally:
+            company.manage("configure", "ldap_url", slapd.tls_url)

@@ -299,6 +299,13 @@ def test_a_server_that_hangs_is_passed_over_for_the_next(directory, configure, s
         assert sign_in().name == "lena"
 
 
+def test_a_server_that_never_ends_its_answer_is_passed_over_too(directory, configure):
+    with servers.dripping_server() as url:
+        configure(ldap_url=f"{url} {directory.url}")
+
+        assert sign_in().name == "lena"
+
+
 def test_a_dead_server_is_passed_over_for_the_next(directory, configure):
     configure(ldap_url=f"{servers.dead_url()} {directory.url}")
 
