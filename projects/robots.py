@@ -19,6 +19,7 @@ from rbac.policy import ALL_PROJECTS, can
 from rbac.reach import EVERYWHERE
 from rbac.roles import known_permissions
 
+MARK = "$"  # in every prefix, and so in every robot's name at a login; in no user's (`rbac.names`)
 NEVER = -1  # days: a robot that doesn't expire
 LONGEST_OVERLAP = timedelta(days=30)
 
@@ -30,7 +31,7 @@ Permissions = Mapping[Project | None, Collection[str]]  # by project; None: in e
 
 
 def prefix() -> str:
-    """What robots' names begin with at a login. It holds a `$`, which no user's name can."""
+    """What robots' names begin with at a login."""
     return values.text("robot_name_prefix")
 
 
@@ -40,8 +41,8 @@ def login_name(name: str) -> str:
 
 
 def is_robot(username: str) -> bool:
-    """Whether a name is a robot's: no user can have one that begins so."""
-    return username.startswith(prefix())
+    """Whether a robot can have this name at a login. Of a user's name that is known without asking for the prefix."""
+    return MARK in username and username.startswith(prefix())
 
 
 def find(name: str) -> Robot:
@@ -107,8 +108,9 @@ def update(
 ) -> None:
     """Change what is given. A duration counts from the robot's creation; permissions replace all it had.
 
-    Raises InvalidRobot, InvalidPermission, GrantTooWide.
+    Raises InvalidRobot, InvalidPermission, GrantTooWide, RobotUnknown.
     """
+    _lock(robot)
     detail: dict[str, object] = {}
     if permissions is not None:
         _check_permissions(permissions, robot.project, actor)
@@ -122,16 +124,20 @@ def update(
         robot.description = detail["description"] = description
     if disabled is not None:
         robot.disabled = detail["disabled"] = disabled
-    robot.save(update_fields=["duration", "expires_at", "description", "disabled", "updated_at"])
+    fields = detail.keys() - {"permissions"} | ({"expires_at"} if duration is not None else set())
+    robot.save(update_fields=[*fields, "updated_at"])  # nothing else: it may be stale here
     _record(actor, "update", robot, context, **detail)
 
 
 @transaction.atomic
 def refresh(robot: Robot, *, overlap: timedelta = timedelta(), actor: Actor, context: Context) -> str:
-    """A new secret. The one before stays good for `overlap`, any older one is dead. Raises InvalidRobot."""
+    """A new secret. The one before stays good for `overlap`, any older one is dead.
+
+    Raises InvalidRobot, RobotUnknown.
+    """
     if not timedelta() <= overlap <= LONGEST_OVERLAP:
         raise InvalidRobot(f"two secrets are good at once for up to {LONGEST_OVERLAP.days} days")
-    locked = Robot.objects.select_for_update().get(pk=robot.pk)
+    locked = _lock(robot)
     made = secret.new()
     robot.previous_secret = locked.secret if overlap else ""
     robot.previous_until = datetime.now(UTC) + overlap if overlap else None
@@ -146,6 +152,14 @@ def delete(robot: Robot, *, actor: Actor, context: Context) -> None:
     """The robot. It gets no token any more; one that it has lives out its minutes, as a user's does."""
     _record(actor, "delete", robot, context)
     robot.delete()
+
+
+def _lock(robot: Robot) -> Robot:
+    """The row as it is now, for this transaction alone; RobotUnknown when it was deleted meanwhile."""
+    locked = Robot.objects.select_for_update().filter(pk=robot.pk).first()
+    if locked is None:
+        raise RobotUnknown(f"there is no robot {login_name(robot.name)} any more")
+    return locked
 
 
 def permissions_of(robot: Robot) -> dict[str, list[str]]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from projects.robots import is_robot
+from projects.robots import MARK
 from rbac.actors import ANONYMOUS, Actor
 
 PERSONAL = "roadstead.personal_token"  # our own claim, where a personal access token bounds the subject: its id
@@ -31,4 +31,4 @@ class Claims:
         """Who the token was given to. What it may do is in the claims, so the actor is no administrator here."""
         if not self.subject:
             return ANONYMOUS
-        return Actor(kind="robot" if is_robot(self.subject) else "user", name=self.subject)
+        return Actor(kind="robot" if MARK in self.subject else "user", name=self.subject)

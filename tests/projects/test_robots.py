@@ -231,6 +231,28 @@ def test_a_refresh_ends_the_old_secret_or_lets_it_live_on_for_a_while():
     assert [operation for _, operation, *_ in recorded()] == ["create", "update", "update"]
 
 
+def test_a_change_leaves_alone_what_somebody_else_changed_meanwhile():
+    robot, _ = make(project=make_project())
+    stale = robots.find("team+ci")
+    robots.update(robot, disabled=True, actor=SYSTEM, context=CONTEXT)
+
+    robots.update(stale, description="builds", duration=7, actor=SYSTEM, context=CONTEXT)
+
+    row = Robot.objects.get()
+    assert (row.disabled, row.description, row.duration) == (True, "builds", 7)
+    assert row.expires_at == row.created_at + timedelta(days=7)
+
+
+def test_a_robot_deleted_meanwhile_is_unknown():
+    robot, _ = make(project=make_project())
+    robots.delete(robots.find("team+ci"), actor=SYSTEM, context=CONTEXT)
+
+    with pytest.raises(RobotUnknown):
+        robots.update(robot, disabled=True, actor=SYSTEM, context=CONTEXT)
+    with pytest.raises(RobotUnknown):
+        robots.refresh(robot, actor=SYSTEM, context=CONTEXT)
+
+
 @pytest.mark.parametrize("overlap", [timedelta(hours=-1), timedelta(days=31)])
 def test_an_overlap_has_its_bounds(overlap):
     robot, _ = make(project=make_project())
