@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from oci.digest import Digest
 from oci.manifest import OCI_INDEX, OCI_MANIFEST
+from proxy.uploads import FAILED
 from tests.door import bearer
 
 FUZZ = settings(
@@ -62,6 +63,8 @@ def check(answer) -> None:
     request = answer.wsgi_request
     if request.method in {"PATCH", "PUT"} and "/blobs/uploads/" in request.path and answer.status_code == 503:
         return  # bytes that nginx would have passed upstream itself
+    if request.method == "PUT" and request.META.get(FAILED) and answer.status_code == 503:
+        return  # nginx says that it kept the manifest's bytes back
     assert answer.status_code < 500, answer.content
     if answer.status_code >= 400 and answer.content:
         error = json.loads(answer.content)["errors"][0]
