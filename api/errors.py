@@ -24,11 +24,12 @@ import logging
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
-from django.db import DatabaseError, InterfaceError, InternalError, OperationalError
+from django.db import InterfaceError, InternalError, OperationalError
 from django.http.request import UnreadablePostError
 from rest_framework import exceptions as rest
 from rest_framework.response import Response
 
+from artifacts.tagging import TagExists
 from audit.spool import SpoolError
 from oci import errors as oci
 from projects import errors as projects
@@ -134,6 +135,11 @@ _WORDS: list[tuple[type[Exception], type[ApiError]]] = [
     (projects.MemberExists, Conflict),
     (projects.MemberUnknown, NotFound),
     (projects.RoleNotAssignable, BadRequest),
+    (TagExists, Conflict),
+    (projects.InvalidRobot, BadRequest),
+    (projects.RobotExists, Conflict),
+    (projects.RobotUnknown, NotFound),
+    (projects.GrantTooWide, Forbidden),
     # What has no line of its own yet is the client's doing nevertheless.
     (rbac.RbacError, BadRequest),
     (projects.ProjectError, BadRequest),
@@ -143,6 +149,7 @@ _SILENT: list[tuple[type[Exception], type[ApiError]]] = [
     (InterfaceError, Unavailable),
     (InternalError, Unavailable),  # a standby that takes no writes
     (SpoolError, Unavailable),
+    (rbac.DirectoryUnavailable, Unavailable),
     (rbac.DirectoryUnavailable, Unavailable),
     (RequestDataTooBig, TooLarge),
     (UnreadablePostError, BadRequest),
@@ -175,14 +182,14 @@ def as_api_error(error: Exception) -> ApiError:
         return _masked(error, error.status, error.message)
     if isinstance(error, rest.APIException):
         return _masked(error, error.status_code, _flat(error.detail))
+    for kind, answer in _SILENT:
+        if isinstance(error, kind):
+            if answer is Unavailable:
+                logger.warning("%s: %s", type(error).__name__, error)
+            return answer()
     for kind, answer in _WORDS:
         if isinstance(error, kind):
             return answer(str(error))
-    for kind, answer in _SILENT:
-        if isinstance(error, kind):
-            if isinstance(error, DatabaseError | InterfaceError | SpoolError):
-                logger.warning("%s: %s", type(error).__name__, error)
-            return answer()
     logger.error("unexpected error", exc_info=error)
     return InternalFailure()
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote
 
+from django.db.models import Q, QuerySet
+
 from api.endpoint import Endpoint
 from api.errors import BadRequest, NotFound, Unprocessable
 from artifacts.models import Repository
@@ -13,7 +15,11 @@ from oci.errors import NameInvalid, RegistryError
 from oci.reference import parse_reference, parse_repository
 from projects import actions
 from projects.errors import ProjectUnknown
-from projects.models import Project
+from projects.models import Member, Project
+from rbac.actors import Actor
+from rbac.matrix import PUBLIC
+from rbac.models import GroupUser
+from rbac.policy import roles_with
 
 _NUMBER = re.compile(r"[0-9]{1,30}", re.ASCII)
 _BIGGEST = 2**63 - 1
@@ -28,13 +34,15 @@ def number(text: str, name: str) -> int:
     return int(text)
 
 
-def project(view: Endpoint, name_or_id: str, permission: str) -> Project:
+def project(view: Endpoint, name_or_id: str, permission: str, *, named: bool = False) -> Project:
     """The project, when the caller may do `permission` there.
 
     One that isn't there is answered as one that isn't the caller's; only who may see all is told that it isn't.
+    `named`: the path holds a name, whatever it looks like.
     """
     try:
-        found = _by_id(int(name_or_id)) if _is_id(view, name_or_id) else actions.find(name_or_id)
+        by_id = not named and _is_id(view, name_or_id)
+        found = _by_id(int(name_or_id)) if by_id else actions.find(name_or_id)
     except ProjectUnknown:
         if view.actor.is_admin:
             raise
@@ -59,13 +67,7 @@ def _by_id(project_id: int) -> Project:
 def repository(view: Endpoint, project_name: str, repository_name: str, permission: str) -> Repository:
     """The repository `project_name`/`repository_name`, whose slashes may come encoded twice or once (WSGI has
     decoded once). The permission is asked first: a stranger doesn't learn what a project holds."""
-    try:
-        found = actions.find(project_name)
-    except ProjectUnknown:
-        if view.actor.is_admin:
-            raise
-        raise view.refusal() from None
-    view.require(permission, found)
+    found = project(view, project_name, permission, named=True)
     try:
         name = parse_repository(f"{found.name}/{unquote(repository_name)}")
     except NameInvalid as error:
@@ -75,6 +77,19 @@ def repository(view: Endpoint, project_name: str, repository_name: str, permissi
         raise NotFound(f"there is no repository {name}")
     row.project = found
     return row
+
+
+def projects_with(actor: Actor, permission: str) -> QuerySet[Project]:
+    """The projects in which `actor` may do `permission`, for a list over all of them."""
+    if actor.is_admin:
+        return Project.objects.all()
+    roles = roles_with(permission)
+    reached = Q(public=True) if PUBLIC in roles else Q(pk__in=[])
+    if actor.user_id is not None:
+        groups = GroupUser.objects.filter(user=actor.user_id).values("group")
+        held = Member.objects.filter(role__in=roles).filter(Q(user=actor.user_id) | Q(group__in=groups))
+        reached |= Q(pk__in=held.values("project"))
+    return Project.objects.visible_to(actor).filter(reached)
 
 
 def reference(text: str) -> Digest | str:

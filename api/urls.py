@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, re_path
 
-from api import health, members, projects, systeminfo, users
+from api import artifacts, health, logs, members, overview, projects, repositories, systeminfo, users
 from api.endpoint import Endpoint, Later
 
 _NAMES = {"repository_name": ".+"}  # slashes may come decoded; everything else is one segment
@@ -21,6 +21,9 @@ def _segment(part: str) -> str:
     return f"(?P<{name}>{_NAMES.get(name, '[^/]+')})"
 
 
+_REPOSITORY = "projects/{project_name}/repositories/{repository_name}"
+_ARTIFACT = f"{_REPOSITORY}/artifacts/{{reference}}"
+
 urlpatterns = [
     route("ping", health.Ping),
     route("health", health.Health),
@@ -32,6 +35,10 @@ urlpatterns = [
     route("users/{user_id}/password", users.UserPassword),
     route("users/{user_id}/sysadmin", users.UserSysAdmin),
     route("systeminfo", systeminfo.SystemInfo),
+    route("statistics", overview.Statistics),
+    route("search", overview.Search),
+    route("audit-logs", logs.AuditLogs),
+    route("auditlog-exts", logs.AuditLogExts),
     route("projects", projects.Projects),
     route("projects/{project_name_or_id}", projects.OneProject),
     route("projects/{project_name_or_id}/_deletable", projects.Deletable),
@@ -40,5 +47,23 @@ urlpatterns = [
     route("projects/{project_name_or_id}/metadatas/{meta_name}", projects.OneMetadata),
     route("projects/{project_name_or_id}/members", members.Members),
     route("projects/{project_name_or_id}/members/{mid}", members.OneMember),
+    route("projects/{project_name}/logs", logs.ProjectLogs),
+    route("projects/{project_name}/auditlog-exts", logs.ProjectLogExts),
+    route("repositories", repositories.AllRepositories),
+    route("projects/{project_name}/repositories", repositories.Repositories),
+    # The longest first: a repository's name may hold slashes.
+    route(f"{_REPOSITORY}/artifacts", artifacts.Artifacts),
+    route(f"{_ARTIFACT}/additions/vulnerabilities", Later),
+    route(f"{_ARTIFACT}/additions/{{addition}}", artifacts.Addition),
+    route(f"{_ARTIFACT}/accessories", artifacts.Accessories),
+    route(f"{_ARTIFACT}/tags", artifacts.Tags),
+    route(f"{_ARTIFACT}/tags/{{tag_name}}", artifacts.OneTag),
+    route(f"{_ARTIFACT}/labels", Later),
+    route(f"{_ARTIFACT}/labels/{{label_id}}", Later),
+    route(f"{_ARTIFACT}/scan", Later),
+    route(f"{_ARTIFACT}/scan/stop", Later),
+    route(f"{_ARTIFACT}/scan/{{report_id}}/log", Later),
+    route(_ARTIFACT, artifacts.OneArtifact),
+    route(_REPOSITORY, repositories.OneRepository),
     re_path("", Later.as_view(), name="later"),
 ]

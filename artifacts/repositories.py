@@ -14,6 +14,22 @@ from projects.actions import on_delete
 from rbac.actors import Actor
 
 
+@transaction.atomic
+def describe(repository: Repository, description: str, *, actor: Actor, context: audit.Context) -> None:
+    """Replace the text that people read about the repository."""
+    repository.description = description
+    repository.save(update_fields=["description"])
+    audit.record(
+        actor=actor.name,
+        operation="update",
+        resource_type="repository",
+        resource=repository.name,
+        project=project_of(repository.name),
+        context=context,
+        detail={"changed": ["description"]},
+    )
+
+
 def delete(name: str, *, actor: Actor, context: audit.Context) -> None:
     """Delete a repository with its tags and manifests, and its links in the store. NameUnknown if it isn't there.
 

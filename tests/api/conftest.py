@@ -1,7 +1,6 @@
 import pytest
 
 from configuration import values
-
 from tests.api.caller import Caller, make_caller
 from tests.backend import connect, distribution, door, project, shared_distribution, upstream
 

@@ -25,9 +25,10 @@ def test_a_wrong_password_is_never_taken_for_nobody(alice, path):
 
 def test_who_fails_too_often_has_to_wait(alice):
     stranger = Caller("alice", "Wrong-Horse-9")
-    answers = [stranger.get("users/current") for _ in range(7)]
-    assert error_of(answers[-1]) == (429, "TOO_MANY_REQUEST")
-    assert int(answers[-1]["Retry-After"]) > 0
+    answers = (stranger.get("users/current") for _ in range(15))
+    held_back = next(answer for answer in answers if answer.status_code != 401)
+    assert error_of(held_back) == (429, "TOO_MANY_REQUEST")
+    assert int(held_back["Retry-After"]) > 0
 
 
 @pytest.mark.parametrize("header", ["Bearer abc", "Basic !", "Basic YQ==", "x"])

@@ -1,0 +1,155 @@
+"""Artifacts as Harbor shows them: a constant number of queries for a page of them."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from django.db.models import F, Func, IntegerField
+from rest_framework.request import Request
+
+from api.times import written
+from artifacts.kinds import IMAGE, accessory_of, kind_of
+from artifacts.models import Manifest, ManifestChild, Repository, Tag
+from oci.manifest import DOCKER_LIST, OCI_INDEX
+
+_INDEXES = (OCI_INDEX, DOCKER_LIST)
+_LARGEST_INDEX = 64 * 1024  # bytes of an index that is read for its platforms in a list
+_MOST = 1000  # tags, references or accessories that are shown beside one page of artifacts
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a client wants beside the artifacts: `with_tag` unless it says no, `with_accessory` when it says yes."""
+
+    tags: bool
+    accessories: bool
+
+    @classmethod
+    def of(cls, request: Request) -> Wanted:
+        asked = request.query_params
+        return cls(
+            tags=asked.get("with_tag", "true").lower() not in {"false", "0"},
+            accessories=asked.get("with_accessory", "false").lower() in {"true", "1"},
+        )
+
+
+def shapes(repository: Repository, rows: Sequence[Manifest], wanted: Wanted) -> list[dict[str, Any]]:
+    """The artifacts of one page."""
+    tags = _tags(rows) if wanted.tags else {}
+    accessories = _accessories(repository, rows) if wanted.accessories else {}
+    references = _references(rows)
+    found = []
+    for row in rows:
+        shape = _shape(repository, row) | {"references": references.get(row.pk, [])}
+        if wanted.tags:
+            shape["tags"] = tags.get(row.pk, [])
+        if wanted.accessories:
+            shape["accessories"] = accessories.get(row.digest, [])
+        found.append(shape)
+    return found
+
+
+def _shape(repository: Repository, row: Manifest) -> dict[str, Any]:
+    kind = kind_of(row.media_type, row.artifact_type)
+    return {
+        "id": row.pk,
+        "type": kind,
+        "media_type": row.artifact_type or row.media_type,
+        "manifest_media_type": row.media_type,
+        "artifact_type": row.artifact_type,
+        "project_id": repository.project_id,
+        "repository_id": repository.pk,
+        "repository_name": repository.name,
+        "digest": row.digest,
+        "size": row.size,
+        "icon": "",
+        "push_time": written(row.pushed_at),
+        "pull_time": written(row.pulled_at),
+        "annotations": row.annotations or None,
+        "extra_attrs": {},
+        "labels": [],
+        "addition_links": _links(repository, row, kind),
+    }
+
+
+def _links(repository: Repository, row: Manifest, kind: str) -> dict[str, Any]:
+    if kind != IMAGE or row.media_type in _INDEXES:
+        return {}
+    project, _, rest = repository.name.partition("/")
+    home = f"/api/v2.0/projects/{project}/repositories/{quote(quote(rest, safe=''), safe='')}/artifacts/{row.digest}"
+    return {"build_history": {"href": f"{home}/additions/build_history", "absolute": False}}
+
+
+def tag_shape(tag: Tag) -> dict[str, Any]:
+    return {
+        "id": tag.pk,
+        "repository_id": tag.repository_id,
+        "artifact_id": tag.manifest_id,
+        "name": tag.name,
+        "push_time": written(tag.pushed_at),
+        "pull_time": written(tag.pulled_at),
+        "immutable": False,
+    }
+
+
+def accessory_shape(repository: Repository, subject_id: int, row: Manifest) -> dict[str, Any]:
+    return {
+        "id": row.pk,
+        "artifact_id": row.pk,
+        "subject_artifact_id": subject_id,
+        "subject_artifact_digest": row.subject,
+        "subject_artifact_repo": repository.name,
+        "size": row.size,
+        "digest": row.digest,
+        "type": accessory_of(row.artifact_type),
+        "icon": "",
+        "creation_time": written(row.pushed_at),
+    }
+
+
+def _tags(rows: Iterable[Manifest]) -> dict[int, list[dict[str, Any]]]:
+    found: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    for tag in Tag.objects.filter(manifest__in=[row.pk for row in rows]).order_by("-pk")[:_MOST]:
+        found[tag.manifest_id].append(tag_shape(tag))
+    return found
+
+
+def _accessories(repository: Repository, rows: Iterable[Manifest]) -> dict[str, list[dict[str, Any]]]:
+    ids = {row.digest: row.pk for row in rows}
+    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    referrers = Manifest.objects.filter(repository=repository, subject__in=list(ids)).defer("payload")
+    for row in referrers.order_by("-pk")[:_MOST]:
+        found[row.subject].append(accessory_shape(repository, ids[row.subject], row))
+    return found
+
+
+def _references(rows: Iterable[Manifest]) -> dict[int, list[dict[str, Any]]]:
+    """What the indexes among `rows` are made of."""
+    indexes = [row.pk for row in rows if row.media_type in _INDEXES]
+    platforms = _platforms(indexes)
+    found: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    children = ManifestChild.objects.filter(parent__in=indexes).order_by("pk")
+    for parent, child, digest in children.values_list("parent", "child", "child__digest")[:_MOST]:
+        about = platforms.get((parent, digest), {})
+        found[parent].append({"parent_id": parent, "child_id": child, "child_digest": digest, **about})
+    order = {key: place for place, key in enumerate(platforms)}  # the index's own
+    for parent, entries in found.items():
+        entries.sort(key=lambda entry, parent=parent: order.get((parent, entry["child_digest"]), 0))  # type: ignore[misc]
+    return found
+
+
+def _platforms(indexes: Sequence[int]) -> dict[tuple[int, str], dict[str, Any]]:
+    """Platform and annotations of each entry of each index, where the index is of a usual size."""
+    length = Func(F("payload"), function="octet_length", output_field=IntegerField())
+    small = Manifest.objects.filter(pk__in=indexes).annotate(length=length).filter(length__lte=_LARGEST_INDEX)
+    found = {}
+    for pk, payload in small.values_list("pk", "payload"):
+        for entry in json.loads(bytes(payload)).get("manifests") or []:
+            told = {name: entry[name] for name in ("platform", "annotations", "urls") if entry.get(name)}
+            found[(pk, str(entry.get("digest")))] = told
+    return found

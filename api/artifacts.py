@@ -1,0 +1,183 @@
+"""Artifacts of a repository, their tags, accessories and additions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.http import HttpResponse
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api import bodies, places
+from api.artifact_shapes import Wanted, accessory_shape, shapes, tag_shape
+from api.endpoint import Endpoint
+from api.errors import BadRequest, NotFound, NotThere, Unprocessable
+from api.paging import paged
+from api.query import Exact, Field, Fuzzy, Listing, Term, a_number, a_time
+from artifacts import configs, manifests, tagging
+from artifacts.kinds import IMAGE, kind_of
+from artifacts.models import Manifest, ManifestChild, Repository, Tag
+from oci.digest import Digest
+from oci.manifest import DOCKER_LIST, OCI_INDEX
+
+
+def _tagged(term: Term) -> Q:
+    """Harbor's `tags`: `*` any, `nil` none, `v` one of this name, `~v` one that holds it."""
+    tags = Tag.objects.filter(manifest=OuterRef("pk"))
+    match term:
+        case Exact("*"):
+            return Q(Exists(tags))
+        case Exact("nil"):
+            return ~Q(Exists(tags))
+        case Exact(name):
+            return Q(Exists(tags.filter(name=name)))
+        case Fuzzy(part):
+            return Q(Exists(tags.filter(name__icontains=part)))
+    raise BadRequest("tags is *, nil, a name or ~ and a part of one")
+
+
+_ARTIFACTS = Listing(
+    fields={
+        "id": Field("id", a_number),
+        "digest": Field("digest"),
+        "size": Field("size", a_number),
+        "artifact_type": Field("artifact_type"),
+        "media_type": Field("artifact_type"),
+        "manifest_media_type": Field("media_type"),
+        "push_time": Field("pushed_at", a_time),
+        "pull_time": Field("pulled_at", a_time),
+    },
+    special={"tags": _tagged},
+    order=["-id"],
+)
+_TAGS = Listing(
+    fields={
+        "id": Field("id", a_number),
+        "name": Field("name"),
+        "push_time": Field("pushed_at", a_time),
+        "pull_time": Field("pulled_at", a_time),
+    },
+    order=["-id"],
+)
+_ACCESSORIES = Listing(
+    fields={"id": Field("id", a_number), "digest": Field("digest"), "size": Field("size", a_number)}, order=["-id"]
+)
+
+
+def _visible(repository: Repository) -> QuerySet[Manifest]:
+    """What a list shows, as Harbor's: not the accessories of others, nor an index's untagged parts."""
+    subject = Manifest.objects.filter(repository=repository, digest=OuterRef("subject"))
+    parents = ManifestChild.objects.filter(child=OuterRef("pk"))
+    tags = Tag.objects.filter(manifest=OuterRef("pk"))
+    rows = Manifest.objects.filter(repository=repository).defer("payload")
+    rows = rows.filter(Q(subject="") | ~Exists(subject))
+    return rows.filter(~Exists(parents) | Exists(tags))
+
+
+class _ArtifactEndpoint(Endpoint):
+    def repository(self, permission: str) -> Repository:
+        return places.repository(self, self.kwargs["project_name"], self.kwargs["repository_name"], permission)
+
+    def artifact(self, repository: Repository) -> Manifest:
+        """The artifact of the path, by tag or by digest."""
+        reference = places.reference(self.kwargs["reference"])
+        rows = Manifest.objects.filter(repository=repository).defer("payload")
+        by = Q(digest=str(reference)) if isinstance(reference, Digest) else Q(tags__name=reference)
+        found = rows.filter(by).first()
+        if found is None:
+            raise NotFound(f"there is no artifact {repository.name}:{reference}")
+        return found
+
+
+class Artifacts(_ArtifactEndpoint):
+    later = frozenset({"post"})
+
+    def get(self, request: Request, **names: str) -> Response:  # noqa: ARG002
+        """listArtifacts"""
+        repository = self.repository("artifact:list")
+        rows = _ARTIFACTS.narrow(_visible(repository), request.query_params.get("q", ""))
+        rows = _ARTIFACTS.sort(rows, request.query_params.get("sort", ""))
+        return paged(request, rows, lambda found: shapes(repository, found, Wanted.of(request)))
+
+
+class OneArtifact(_ArtifactEndpoint):
+    def get(self, request: Request, **names: str) -> Response:  # noqa: ARG002
+        """getArtifact: with what its config tells."""
+        repository = self.repository("artifact:read")
+        artifact = self.artifact(repository)
+        [shape] = shapes(repository, [artifact], Wanted.of(request))
+        if shape["type"] == IMAGE:
+            shape["extra_attrs"] = configs.attributes(configs.read(artifact))
+        return Response(shape)
+
+    def delete(self, request: Request, **names: str) -> Response:  # noqa: ARG002
+        """deleteArtifact: with its tags and accessories."""
+        repository = self.repository("artifact:delete")
+        digest = Digest.parse(self.artifact(repository).digest)
+        manifests.delete(repository.name, digest, actor=self.actor, context=self.context)
+        return Response()
+
+
+class Tags(_ArtifactEndpoint):
+    def get(self, request: Request, **names: str) -> Response:  # noqa: ARG002
+        """listTags"""
+        repository = self.repository("tag:list")
+        rows = _TAGS.narrow(Tag.objects.filter(manifest=self.artifact(repository)), request.query_params.get("q", ""))
+        rows = _TAGS.sort(rows, request.query_params.get("sort", ""))
+        return paged(request, rows, lambda found: [tag_shape(tag) for tag in found])
+
+    def post(self, request: Request, **names: str) -> Response:  # noqa: ARG002
+        """createTag"""
+        repository = self.repository("tag:create")
+        artifact = self.artifact(repository)
+        name = bodies.read(bodies.NewTag, request)["name"]
+        tag = tagging.create(repository.name, artifact.digest, name, actor=self.actor, context=self.context)
+        project, _, rest = repository.name.partition("/")
+        home = f"/api/v2.0/projects/{project}/repositories/{quote(quote(rest, safe=''), safe='')}"
+        return Response(status=201, headers={"Location": f"{home}/artifacts/{artifact.digest}/tags/{tag.name}"})
+
+
+class OneTag(_ArtifactEndpoint):
+    def delete(self, request: Request, **names: str) -> Response:  # noqa: ARG002
+        """deleteTag: the artifact stays."""
+        repository = self.repository("tag:delete")
+        name = self.kwargs["tag_name"]
+        if not Tag.objects.filter(manifest=self.artifact(repository), name=name).exists():
+            raise NotFound(f"the artifact has no tag {name[:128]}")
+        manifests.delete_tag(repository.name, name, actor=self.actor, context=self.context)
+        return Response()
+
+
+class Accessories(_ArtifactEndpoint):
+    def get(self, request: Request, **names: str) -> Response:  # noqa: ARG002
+        """listAccessories: what names the artifact as its subject."""
+        repository = self.repository("accessory:list")
+        subject = self.artifact(repository)
+        rows = Manifest.objects.filter(repository=repository, subject=subject.digest).defer("payload")
+        rows = _ACCESSORIES.narrow(rows, request.query_params.get("q", ""))
+        rows = _ACCESSORIES.sort(rows, request.query_params.get("sort", ""))
+
+        def shape(found: Sequence[Manifest]) -> list[dict[str, Any]]:
+            return [accessory_shape(repository, subject.pk, row) for row in found]
+
+        return paged(request, rows, shape)
+
+
+class Addition(_ArtifactEndpoint):
+    def get(self, request: Request, **names: str) -> HttpResponse:  # noqa: ARG002
+        """getAddition: build_history alone as yet."""
+        repository = self.repository("artifact-addition:read")
+        artifact = self.artifact(repository)
+        addition = self.kwargs["addition"]
+        if addition not in {"build_history", "values.yaml", "readme.md", "dependencies", "sbom", "license", "files"}:
+            raise Unprocessable(f"addition in path can't be {addition[:40]!r}")
+        if addition != "build_history":
+            raise NotThere
+        is_index = artifact.media_type in {OCI_INDEX, DOCKER_LIST}
+        if is_index or kind_of(artifact.media_type, artifact.artifact_type) != IMAGE:
+            raise BadRequest("addition build_history isn't supported for this artifact")
+        return HttpResponse(json.dumps(configs.history(configs.read(artifact))), content_type="application/json")

@@ -1,0 +1,59 @@
+"""`/statistics` and `/search`: what there is, as far as the caller may know."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Sum
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api import places, projects, repositories
+from api.endpoint import Endpoint
+from api.errors import Unprocessable
+from artifacts.models import Blob, Repository
+from projects.models import Project
+
+_FOUND = 100  # of each kind; Harbor answers all there are
+
+
+class Statistics(Endpoint):
+    def get(self, request: Request) -> Response:  # noqa: ARG002
+        """getStatistic: the totals and the storage are for administrators, as in Harbor."""
+        self.require_somebody()
+        known = Project.objects.visible_to(self.actor)
+        found: dict[str, int] = {}
+        for name, some in (("public", known.filter(public=True)), ("private", known.filter(public=False))):
+            found[f"{name}_project_count"] = some.count()
+            found[f"{name}_repo_count"] = Repository.objects.filter(project__in=some).count()
+        admin = self.actor.is_admin
+        total = {
+            f"total_{what}_count": found[f"public_{what}_count"] + found[f"private_{what}_count"] if admin else 0
+            for what in ("project", "repo")
+        }
+        storage = (Blob.objects.aggregate(bytes=Sum("size"))["bytes"] or 0) if admin else 0
+        return Response(found | total | {"total_storage_consumption": int(storage)})
+
+
+class Search(Endpoint):
+    def get(self, request: Request) -> Response:
+        """search: projects and repositories by a part of their name."""
+        wanted = request.query_params.get("q", "")
+        if not wanted:
+            raise Unprocessable("q in query is required")
+        known = Project.objects.visible_to(self.actor).select_related("owner")
+        found = list(known.filter(name__icontains=wanted).order_by("name")[:_FOUND])
+        listable = Repository.objects.filter(project__in=places.projects_with(self.actor, "repository:list"))
+        rows = list(listable.filter(name__icontains=wanted).select_related("project").order_by("name")[:_FOUND])
+        shown = [self._repository(row, shape) for row, shape in zip(rows, repositories.shapes(rows), strict=True)]
+        return Response({"project": projects.shapes(found, self.actor), "repository": shown})
+
+    def _repository(self, row: Repository, shape: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "project_id": row.project_id,
+            "project_name": row.project.name,
+            "project_public": row.project.public,
+            "repository_name": row.name,
+            "pull_count": row.pull_count,
+            "artifact_count": shape["artifact_count"],
+        }

@@ -1,0 +1,86 @@
+"""Repositories, of one project and of all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import Count
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api import bodies, places
+from api.endpoint import Endpoint
+from api.paging import paged
+from api.query import Field, Listing, a_number, a_time
+from api.times import written
+from artifacts import repositories
+from artifacts.models import Manifest, Repository
+
+_REPOSITORIES = Listing(
+    fields={
+        "repository_id": Field("id", a_number),
+        "project_id": Field("project_id", a_number),
+        "name": Field("name"),
+        "pull_count": Field("pull_count", a_number),
+        "creation_time": Field("created_at", a_time),
+        "update_time": Field("updated_at", a_time),
+    },
+    order=["-id"],
+)
+
+
+def shapes(rows: Sequence[Repository]) -> list[dict[str, Any]]:
+    """Repositories as Harbor shows them: one query for the counts of all of them."""
+    ids = [row.pk for row in rows]
+    counts = dict(
+        Manifest.objects.filter(repository__in=ids).values_list("repository").annotate(Count("pk")).order_by()
+    )
+    return [
+        {
+            "id": row.pk,
+            "project_id": row.project_id,
+            "name": row.name,
+            "description": row.description,
+            "artifact_count": counts.get(row.pk, 0),
+            "pull_count": row.pull_count,
+            "creation_time": written(row.created_at),
+            "update_time": written(row.updated_at),
+        }
+        for row in rows
+    ]
+
+
+class AllRepositories(Endpoint):
+    def get(self, request: Request) -> Response:
+        """listAllRepositories: of every project in which the caller may list them."""
+        rows = Repository.objects.filter(project__in=places.projects_with(self.actor, "repository:list"))
+        rows = _REPOSITORIES.narrow(rows, request.query_params.get("q", ""))
+        return paged(request, _REPOSITORIES.sort(rows, request.query_params.get("sort", "")), shapes)
+
+
+class Repositories(Endpoint):
+    def get(self, request: Request, project_name: str) -> Response:
+        """listRepositories"""
+        project = places.project(self, project_name, "repository:list", named=True)
+        rows = _REPOSITORIES.narrow(Repository.objects.filter(project=project), request.query_params.get("q", ""))
+        return paged(request, _REPOSITORIES.sort(rows, request.query_params.get("sort", "")), shapes)
+
+
+class OneRepository(Endpoint):
+    def get(self, request: Request, project_name: str, repository_name: str) -> Response:  # noqa: ARG002
+        """getRepository"""
+        return Response(shapes([places.repository(self, project_name, repository_name, "repository:read")])[0])
+
+    def put(self, request: Request, project_name: str, repository_name: str) -> Response:
+        """updateRepository: its description."""
+        repository = places.repository(self, project_name, repository_name, "repository:update")
+        description = bodies.read(bodies.RepositoryUpdate, request)["description"]
+        repositories.describe(repository, description, actor=self.actor, context=self.context)
+        return Response()
+
+    def delete(self, request: Request, project_name: str, repository_name: str) -> Response:  # noqa: ARG002
+        """deleteRepository: with all that it holds."""
+        repository = places.repository(self, project_name, repository_name, "repository:delete")
+        repositories.delete(repository.name, actor=self.actor, context=self.context)
+        return Response()

@@ -1,0 +1,111 @@
+"""Audit logs, statistics and search."""
+
+import pytest
+
+import audit
+from api import logs
+from artifacts.models import Blob, Repository
+from rbac.models import User
+from tests.api.caller import NOBODY, error_of, links
+from tests.people import CONTEXT, join, make_project
+from tests.roundtrips import counted
+
+pytestmark = pytest.mark.django_db
+
+
+def note(resource: str, project: str = "", operation: str = "create", result="success") -> None:
+    audit.record(
+        actor="carol", operation=operation, resource_type="artifact", resource=resource, project=project,
+        context=CONTEXT, result=result,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def trail(alice) -> None:
+    """Deeds in alice's project, in one where she is a guest, and outside of any."""
+    user = User.objects.get(username="alice")
+    join(make_project("team"), user, "projectAdmin")
+    join(make_project("other"), user, "guest")
+    note("team/x:1", "team")
+    note("other/x:1", "other")
+    note("team/x:2", "team", operation="delete", result="denied")
+    note("system")
+
+
+def resources(answer) -> list[str]:
+    assert answer.status_code == 200, answer.content
+    return [record["resource"] for record in answer.json()]
+
+
+def test_each_reads_the_log_of_what_it_administers(alice, root, trail):
+    assert resources(root.get("audit-logs")) == ["system", "team/x:2", "other/x:1", "team/x:1"]
+    assert resources(alice.get("audit-logs")) == ["team/x:2", "team/x:1"]
+    assert resources(alice.get("projects/team/logs")) == ["team/x:2", "team/x:1"]
+    assert error_of(alice.get("projects/other/logs"))[0] == 403
+    assert error_of(alice.get("projects/nowhere/logs"))[0] == 403
+    assert error_of(NOBODY.get("audit-logs"))[0] == 401
+    assert error_of(NOBODY.get("projects/team/auditlog-exts"))[0] == 401
+
+
+def test_records_have_harbors_fields(alice, trail):
+    [record] = alice.get("projects/team/logs", q="operation=create").json()
+    assert set(record) == {"id", "username", "resource", "resource_type", "operation", "op_time"}
+    denied = alice.get("projects/team/auditlog-exts").json()[0]
+    assert (denied["operation_result"], denied["operation_description"]) == (False, "delete artifact team/x:2")
+    assert alice.get("auditlog-exts")["X-Total-Count"] == "2"
+
+
+def test_records_are_filtered_and_sorted(root, trail):
+    assert resources(root.get("audit-logs", q="resource=~X:1", sort="op_time")) == ["team/x:1", "other/x:1"]
+    assert resources(root.get("audit-logs", q="username=carol,operation=delete")) == ["team/x:2"]
+    assert resources(root.get("audit-logs", q="op_time=[2000-01-01T00:00:00~2001-01-01T00:00:00]")) == []
+
+
+def test_neither_the_count_nor_the_pages_of_the_trail_go_without_bound(root, trail, monkeypatch):
+    monkeypatch.setattr(logs, "FURTHEST", 3)
+    answer = root.get("audit-logs", page_size=2)
+    assert (answer["X-Total-Count"], links(answer)) == ("3", {"next"})
+    assert links(root.get("audit-logs", page_size=2, page=2)) == {"prev"}
+    assert error_of(root.get("audit-logs", page_size=2, page=3))[0] == 400
+
+
+def test_the_log_costs_the_same_for_few_and_for_many(alice, trail):
+    for _ in range(3):
+        alice.get("audit-logs", page_size=50)
+    with counted() as few:
+        alice.get("audit-logs", page_size=50)
+    for number in range(20):
+        note(f"team/y:{number}", "team")
+    with counted() as many:
+        assert len(alice.get("audit-logs", page_size=50).json()) == 22
+    assert many() == few()
+
+
+def test_statistics_count_what_the_caller_may_know_of(alice, root, trail):
+    Repository.objects.create(name="open/x", project=make_project("open", public=True))
+    Repository.objects.create(name="hidden/x", project=make_project("hidden"))
+    Blob.objects.create(digest="sha256:a", canonical="sha256:a", size=7)
+    assert alice.get("statistics").json() == {
+        "public_project_count": 1, "public_repo_count": 1, "private_project_count": 2, "private_repo_count": 0,
+        "total_project_count": 0, "total_repo_count": 0, "total_storage_consumption": 0,
+    }  # fmt: skip
+    assert root.get("statistics").json() == {
+        "public_project_count": 1, "public_repo_count": 1, "private_project_count": 3, "private_repo_count": 1,
+        "total_project_count": 4, "total_repo_count": 2, "total_storage_consumption": 7,
+    }  # fmt: skip
+    assert error_of(NOBODY.get("statistics"))[0] == 401
+
+
+def test_search_finds_nothing_that_is_hidden(alice, root):
+    Repository.objects.create(name="openness/tool", project=make_project("openness", public=True))
+    Repository.objects.create(name="hidden/open", project=make_project("hidden"))
+    for caller in (NOBODY, alice):
+        body = caller.get("search", q="OPEN").json()
+        assert [project["name"] for project in body["project"]] == ["openness"]
+        assert [row["repository_name"] for row in body["repository"]] == ["openness/tool"]
+    body = root.get("search", q="open").json()
+    assert [row["repository_name"] for row in body["repository"]] == ["hidden/open", "openness/tool"]
+    assert set(body["repository"][0]) == {
+        "project_id", "project_name", "project_public", "repository_name", "pull_count", "artifact_count",
+    }  # fmt: skip
+    assert error_of(NOBODY.get("search"))[0] == 422

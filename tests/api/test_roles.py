@@ -1,0 +1,117 @@
+"""Who may do what: every operation that there is, for everybody from nobody to the system administrator."""
+
+import pytest
+
+from artifacts.models import Manifest, Repository, Tag
+from rbac.models import User
+from tests.api.caller import BASE, NOBODY, Caller, make_caller
+from tests.people import join, make_project, make_user
+
+pytestmark = pytest.mark.django_db
+
+ROLES = ["limitedGuest", "guest", "developer", "maintainer", "projectAdmin"]
+EVERYBODY = ["nobody", "stranger", *ROLES, "admin"]
+
+# The first of EVERYBODY who may, and all after it too.
+_TEAM = "projects/team"
+_REPOSITORY = f"{_TEAM}/repositories/app"
+_ARTIFACT = f"{_REPOSITORY}/artifacts/v1"
+OPERATIONS = [
+    ("get", "ping", "nobody"),
+    ("get", "health", "nobody"),
+    ("get", "systeminfo", "nobody"),
+    ("get", "search?q=x", "nobody"),
+    ("get", "projects", "nobody"),
+    ("get", "repositories", "nobody"),
+    ("get", "statistics", "stranger"),
+    ("get", "audit-logs", "stranger"),
+    ("get", "auditlog-exts", "stranger"),
+    ("get", "users/current", "stranger"),
+    ("get", "users/current/permissions", "stranger"),
+    ("get", "users/search?username=x", "stranger"),
+    ("get", "users", "admin"),
+    ("post", "users", "admin"),
+    ("get", "users/999", "admin"),
+    ("put", "users/999", "admin"),
+    ("delete", "users/999", "admin"),
+    ("put", "users/999/password", "admin"),
+    ("put", "users/999/sysadmin", "admin"),
+    ("post", "projects", "stranger"),
+    ("head", "projects?project_name=library", "stranger"),
+    ("get", _TEAM, "limitedGuest"),
+    ("put", _TEAM, "projectAdmin"),
+    ("delete", _TEAM, "projectAdmin"),
+    ("get", f"{_TEAM}/_deletable", "projectAdmin"),
+    ("get", f"{_TEAM}/summary", "limitedGuest"),
+    ("get", f"{_TEAM}/members", "guest"),
+    ("post", f"{_TEAM}/members", "projectAdmin"),
+    ("get", f"{_TEAM}/members/999", "guest"),
+    ("put", f"{_TEAM}/members/999", "projectAdmin"),
+    ("delete", f"{_TEAM}/members/999", "projectAdmin"),
+    ("get", f"{_TEAM}/metadatas/", "projectAdmin"),
+    ("post", f"{_TEAM}/metadatas/", "projectAdmin"),
+    ("get", f"{_TEAM}/metadatas/public", "maintainer"),
+    ("put", f"{_TEAM}/metadatas/public", "projectAdmin"),
+    ("delete", f"{_TEAM}/metadatas/public", "projectAdmin"),
+    ("get", f"{_TEAM}/logs", "projectAdmin"),
+    ("get", f"{_TEAM}/auditlog-exts", "projectAdmin"),
+    ("get", f"{_TEAM}/repositories", "limitedGuest"),
+    ("get", _REPOSITORY, "limitedGuest"),
+    ("put", _REPOSITORY, "developer"),
+    ("delete", f"{_TEAM}/repositories/none", "maintainer"),
+    ("get", f"{_REPOSITORY}/artifacts", "limitedGuest"),
+    ("get", _ARTIFACT, "limitedGuest"),
+    ("delete", f"{_REPOSITORY}/artifacts/none", "maintainer"),
+    ("get", f"{_ARTIFACT}/tags", "limitedGuest"),
+    ("post", f"{_ARTIFACT}/tags", "developer"),
+    ("delete", f"{_ARTIFACT}/tags/none", "maintainer"),
+    ("get", f"{_ARTIFACT}/accessories", "limitedGuest"),
+    ("get", f"{_ARTIFACT}/additions/build_history", "limitedGuest"),
+]
+
+
+@pytest.fixture
+def callers() -> dict[str, Caller]:
+    """One of each, in a private project with one artifact."""
+    team = make_project("team")
+    make_project("library", public=True)
+    repository = Repository.objects.create(name="team/app", project=team)
+    manifest = Manifest.objects.create(
+        repository=repository, digest=f"sha256:{'a' * 64}", media_type="application/vnd.oci.image.index.v1+json",
+        payload=b"{}", size=2,
+    )  # fmt: skip
+    Tag.objects.create(repository=repository, name="v1", manifest=manifest)
+    found = {"nobody": NOBODY, "stranger": make_caller("stranger")[0]}
+    for role in ROLES:
+        found[role], user = make_caller(role)
+        join(team, user, role)
+    found["admin"] = make_caller("admin", is_admin=True)[0]
+    make_user("subject", id=999)
+    return found
+
+
+@pytest.mark.parametrize(("method", "path", "first"), OPERATIONS)
+def test_an_operation_is_for_some_and_for_nobody_below(callers, method, path, first):
+    allowed = EVERYBODY.index(first)
+    for place, who in enumerate(EVERYBODY):
+        if place > allowed + 1 and who != "admin" and method == "delete":
+            continue  # it may be gone by now
+        send = getattr(callers[who].client, method)
+        extra = {"data": "[]", "content_type": "application/json"} if method in {"post", "put"} else {}
+        status = send(BASE + path, **extra).status_code
+        if place < allowed:
+            assert status == (401 if who == "nobody" else 403), who
+        else:
+            assert status not in {401, 403}, who
+            assert status < 500, who
+
+
+def test_the_table_has_every_operation_there_is():
+    from tests.api.compatibility import routed  # noqa: PLC0415
+
+    assert len(OPERATIONS) == len(routed())
+
+
+def test_a_locked_member_is_nobody_at_all(callers):
+    User.objects.filter(username="projectAdmin").update(is_active=False)
+    assert callers["projectAdmin"].get(_TEAM).status_code == 401
