@@ -215,6 +215,8 @@ def answer(error: Exception, context: object = None) -> Response:  # noqa: ARG00
     """REST framework's exception handler: the error in Harbor's envelope."""
     known = as_api_error(error)
     response = Response({"errors": [{"code": known.code, "message": known.message}]}, status=known.status)
+    if isinstance(known, NotThere):
+        response._has_been_logged = True  # type: ignore[attr-defined]  # no failure, though Django logs every 5xx as one
     if isinstance(error, BackOff):
         response["Retry-After"] = str(error.retry_after)
     elif isinstance(known, Unavailable):
