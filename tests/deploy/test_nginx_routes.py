@@ -69,6 +69,18 @@ def test_it_asks_the_gate_once_for_a_token_and_a_repository(front, blob):
         assert (asked.path, asked.headers["x-repository"]) == ("/internal/gate/pull", "acme/tools/cli")
 
 
+def test_a_blob_that_was_unlinked_a_moment_ago_is_not_sent_though_its_file_is_still_open(front, blob):
+    assert front.ask("GET", blob, headers=GOOD).status == 200
+    link = front.store / f"docker/registry/v2/repositories/acme/tools/cli/_layers/sha256/{HEX}/link"
+    kept = link.read_bytes()
+    try:
+        link.unlink()
+        assert front.ask("GET", blob, headers=GOOD).body == b'{"by":"django"}'
+    finally:
+        link.write_bytes(kept)
+    assert front.ask("GET", blob, headers=GOOD).body == BLOB
+
+
 def test_a_refusal_is_said_by_django_and_not_remembered(front, blob):
     for _ in range(2):
         answer = front.ask("GET", blob, headers=BAD)
@@ -270,7 +282,7 @@ def test_a_strangers_manifest_is_thrown_away(front, chunked):
     [
         "/internal/gate/pull", "/internal", "//internal/gate/pull", "/%69nternal/gate/pull", "/x/../internal/gate/push",
         "/x/..%2finternal/gate/pull", "/_gate/pull", "/_gate/push", f"/_blob/{HEX[:2]}/{HEX}", "/_refused",
-        "/_buffered", "/_stopped", "/_django", "/_say/503", "/_", "/_x",
+        "/_buffered", "/_stopped", "/_stored", "/_django", "/_say/503", "/_", "/_x",
     ],
 )  # fmt: skip
 def test_internal_places_are_not_found_from_outside(front, path):
