@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NotRequired, TypedDict, cast
 
 from django.db.models import Count, Q, QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api import bodies, places
+from api.document import LISTED, NAME_IN_LOCATION, Moment, Query, operation
 from api.endpoint import Endpoint
 from api.errors import BadRequest, Forbidden, NotFound, NotThere, Unprocessable
 from api.paging import paged
@@ -47,7 +48,49 @@ _COUNTS = {
 }
 
 
-def shapes(projects: Sequence[Project], actor: Actor) -> list[dict[str, Any]]:
+class AllowlistItem(TypedDict):
+    cve_id: str
+
+
+class CVEAllowlistShape(TypedDict):
+    project_id: int
+    items: list[AllowlistItem]
+
+
+class ProjectShape(TypedDict):
+    project_id: int
+    name: str
+    owner_id: int
+    owner_name: str
+    registry_id: int | None
+    creation_time: Moment
+    update_time: Moment
+    deleted: bool
+    togglable: bool
+    current_user_role_id: int
+    current_user_role_ids: list[int]
+    repo_count: int
+    metadata: dict[str, str]
+    cve_allowlist: CVEAllowlistShape
+
+
+class ProjectSummaryShape(TypedDict):
+    """The members are counted for those who may see them."""
+
+    repo_count: int
+    project_admin_count: NotRequired[int]
+    maintainer_count: NotRequired[int]
+    developer_count: NotRequired[int]
+    guest_count: NotRequired[int]
+    limited_guest_count: NotRequired[int]
+
+
+class DeletableShape(TypedDict):
+    deletable: bool
+    message: str
+
+
+def shapes(projects: Sequence[Project], actor: Actor) -> list[ProjectShape]:
     """Projects as Harbor shows them to `actor`: three queries for all of them."""
     ids = [project.pk for project in projects]
     repositories = dict(
@@ -57,7 +100,7 @@ def shapes(projects: Sequence[Project], actor: Actor) -> list[dict[str, Any]]:
     return [_shape(project, repositories.get(project.pk, 0), roles.get(project.pk, [])) for project in projects]
 
 
-def _shape(project: Project, repositories: int, roles: list[int]) -> dict[str, Any]:
+def _shape(project: Project, repositories: int, roles: list[int]) -> ProjectShape:
     return {
         "project_id": project.pk,
         "name": project.name,
@@ -89,6 +132,11 @@ def _roles(projects: list[int], actor: Actor) -> dict[int, list[int]]:
 
 
 class Projects(Endpoint):
+    @operation(
+        "listProjects",
+        answers=list[ProjectShape],
+        query=[Query("name"), Query("public", bool), Query("owner"), Query("with_detail", bool), *LISTED],
+    )
     def get(self, request: Request) -> Response:
         """listProjects: those that the caller may know of."""
         rows = self._filtered(Project.objects.visible_to(self.actor).select_related("owner"), request)
@@ -105,6 +153,7 @@ class Projects(Endpoint):
             rows = rows.filter(owner__username=owner)
         return rows
 
+    @operation("headProject", query=[Query("project_name", required=True)], refuses=[404])
     def head(self, request: Request) -> Response:
         """headProject: whether there is a project of this name, as far as the caller may know."""
         self.require_somebody()
@@ -115,6 +164,7 @@ class Projects(Endpoint):
             raise NotFound(f"there is no project {name[:255]}")
         return Response()
 
+    @operation("createProject", body=bodies.NewProject, status=201, query=[NAME_IN_LOCATION], refuses=[403, 409])
     def post(self, request: Request) -> Response:
         """createProject: by anybody with an account, unless the configuration reserves it to administrators."""
         self.require_somebody()
@@ -133,11 +183,13 @@ class Projects(Endpoint):
 
 
 class OneProject(Endpoint):
+    @operation("getProject", answers=ProjectShape, refuses=[403, 404])
     def get(self, request: Request, project_name_or_id: str) -> Response:  # noqa: ARG002
         """getProject"""
         project = places.project(self, project_name_or_id, "project:read")
         return Response(shapes([project], self.actor)[0])
 
+    @operation("updateProject", body=bodies.ProjectUpdate, refuses=[403, 404])
     def put(self, request: Request, project_name_or_id: str) -> Response:
         """updateProject: what isn't named stays."""
         project = places.project(self, project_name_or_id, "project:update")
@@ -145,6 +197,7 @@ class OneProject(Endpoint):
         metadata.change(project, settings, actor=self.actor, context=self.context)
         return Response()
 
+    @operation("deleteProject", refuses=[403, 404, 412])
     def delete(self, request: Request, project_name_or_id: str) -> Response:  # noqa: ARG002
         """deleteProject: an empty one."""
         project = places.project(self, project_name_or_id, "project:delete")
@@ -153,6 +206,7 @@ class OneProject(Endpoint):
 
 
 class Deletable(Endpoint):
+    @operation("getProjectDeletable", answers=DeletableShape, refuses=[403, 404])
     def get(self, request: Request, project_name_or_id: str) -> Response:  # noqa: ARG002
         """getProjectDeletable"""
         project = places.project(self, project_name_or_id, "project:delete")
@@ -162,21 +216,25 @@ class Deletable(Endpoint):
 
 
 class Summary(Endpoint):
+    @operation("getProjectSummary", answers=ProjectSummaryShape, refuses=[403, 404])
     def get(self, request: Request, project_name_or_id: str) -> Response:  # noqa: ARG002
         """getProjectSummary: the members are counted for those who may see them."""
         project = places.project(self, project_name_or_id, "project:read")
-        summary: dict[str, Any] = {"repo_count": Repository.objects.filter(project=project).count()}
+        summary: ProjectSummaryShape = {"repo_count": Repository.objects.filter(project=project).count()}
         if can(self.actor, "member:list", project):
             counts = dict(project.members.values_list("role").annotate(Count("pk")).order_by())
-            summary |= {name: counts.get(role, 0) for name, role in _COUNTS.items()}
+            counted = {name: counts.get(role, 0) for name, role in _COUNTS.items()}
+            summary = cast(ProjectSummaryShape, {**summary, **counted})
         return Response(summary)
 
 
 class Metadatas(Endpoint):
+    @operation("listProjectMetadatas", group="projectMetadata", answers=dict[str, str], refuses=[403, 404])
     def get(self, request: Request, project_name_or_id: str) -> Response:  # noqa: ARG002
         """listProjectMetadatas"""
         return Response(metadata.read(places.project(self, project_name_or_id, "metadata:list")))
 
+    @operation("addProjectMetadatas", group="projectMetadata", body=dict[str, str], refuses=[403, 404, 409])
     def post(self, request: Request, project_name_or_id: str) -> Response:
         """addProjectMetadatas"""
         project = places.project(self, project_name_or_id, "metadata:create")
@@ -185,11 +243,13 @@ class Metadatas(Endpoint):
 
 
 class OneMetadata(Endpoint):
+    @operation("getProjectMetadata", group="projectMetadata", answers=dict[str, str], refuses=[403, 404])
     def get(self, request: Request, project_name_or_id: str, meta_name: str) -> Response:  # noqa: ARG002
         """getProjectMetadata"""
         project = places.project(self, project_name_or_id, "metadata:read")
         return Response({meta_name: metadata.one(project, meta_name)})
 
+    @operation("updateProjectMetadata", group="projectMetadata", body=dict[str, str], refuses=[403, 404])
     def put(self, request: Request, project_name_or_id: str, meta_name: str) -> Response:
         """updateProjectMetadata: of one that is set."""
         project = places.project(self, project_name_or_id, "metadata:update")
@@ -200,6 +260,7 @@ class OneMetadata(Endpoint):
         metadata.change(project, given, actor=self.actor, context=self.context)
         return Response()
 
+    @operation("deleteProjectMetadata", group="projectMetadata", refuses=[400, 403, 404])
     def delete(self, request: Request, project_name_or_id: str, meta_name: str) -> Response:  # noqa: ARG002
         """deleteProjectMetadata"""
         project = places.project(self, project_name_or_id, "metadata:delete")

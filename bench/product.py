@@ -39,7 +39,7 @@ class Product:
     def __init__(self, home: Path, port: int) -> None:
         self.home = home
         self.port = port
-        self.password = secrets.token_urlsafe(18)
+        self.password = f"Aa1-{secrets.token_urlsafe(18)}"  # with one of each kind that the rules ask for
         self.stack = Stack(home, port)
         self.client = Client(self.url, self.authorize)
         self._tokens: dict[str, tuple[float, str]] = {}

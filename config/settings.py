@@ -42,6 +42,7 @@ INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.postgres",
     "rest_framework",
+    "drf_spectacular",
     "audit",
     "configuration",
     "rbac",
@@ -96,6 +97,22 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "UNAUTHENTICATED_USER": None,
+    "DEFAULT_SCHEMA_CLASS": "api.document.Document",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Roadstead",
+    "VERSION": "2.0",
+    "OAS_VERSION": "3.0.3",
+    "SERVERS": [{"url": "/api/v2.0"}],
+    "APPEND_COMPONENTS": {
+        "securitySchemes": {
+            "basic": {"type": "http", "scheme": "basic"},
+            "bearer": {"type": "http", "scheme": "bearer"},
+            "session": {"type": "apiKey", "in": "cookie", "name": "sid"},
+        }
+    },
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
 }
 
 PASSWORD_HASHERS = ["rbac.passwords.PasswordHasher"]
