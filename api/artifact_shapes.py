@@ -6,12 +6,13 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NotRequired, TypedDict, cast
 from urllib.parse import quote
 
 from django.db.models import F, Func, IntegerField
 from rest_framework.request import Request
 
+from api.document import Moment
 from api.times import written
 from artifacts.kinds import IMAGE, accessory_of, kind_of
 from artifacts.models import Manifest, ManifestChild, Repository, Tag
@@ -20,6 +21,95 @@ from oci.manifest import DOCKER_LIST, OCI_INDEX
 _INDEXES = (OCI_INDEX, DOCKER_LIST)
 _LARGEST_INDEX = 64 * 1024  # bytes of an index that is read for its platforms in a list
 _MOST = 1000  # tags, references or accessories that are shown beside one page of artifacts
+
+
+# The names are the image specification's, and one of them is no identifier.
+PlatformShape = TypedDict(
+    "PlatformShape",
+    {
+        "architecture": NotRequired[str],
+        "os": NotRequired[str],
+        "os.version": NotRequired[str],
+        "os.features": NotRequired[list[str]],
+        "variant": NotRequired[str],
+    },
+)
+
+
+class _AboutChild(TypedDict):
+    platform: NotRequired[PlatformShape]
+    annotations: NotRequired[dict[str, str]]
+    urls: NotRequired[list[str]]
+
+
+class ReferenceShape(_AboutChild):
+    parent_id: int
+    child_id: int
+    child_digest: str
+
+
+class TagShape(TypedDict):
+    id: int
+    repository_id: int
+    artifact_id: int
+    name: str
+    push_time: Moment
+    pull_time: Moment
+    immutable: bool
+
+
+class AccessoryShape(TypedDict):
+    id: int
+    artifact_id: int
+    subject_artifact_id: int
+    subject_artifact_digest: str
+    subject_artifact_repo: str
+    size: int
+    digest: str
+    type: str
+    icon: str
+    creation_time: Moment
+
+
+class AdditionLinkShape(TypedDict):
+    href: str
+    absolute: bool
+
+
+class LabelShape(TypedDict):
+    id: int
+    name: str
+    description: str
+    color: str
+    scope: str
+    project_id: int
+    creation_time: Moment
+    update_time: Moment
+
+
+class ArtifactShape(TypedDict):
+    """`tags` and `accessories` come when they are wanted."""
+
+    id: int
+    type: str
+    media_type: str
+    manifest_media_type: str
+    artifact_type: str
+    project_id: int
+    repository_id: int
+    repository_name: str
+    digest: str
+    size: int
+    icon: str
+    push_time: Moment
+    pull_time: Moment
+    annotations: dict[str, str] | None
+    extra_attrs: dict[str, Any]
+    references: list[ReferenceShape]
+    tags: NotRequired[list[TagShape]]
+    accessories: NotRequired[list[AccessoryShape]]
+    labels: list[LabelShape]
+    addition_links: dict[str, AdditionLinkShape]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +128,15 @@ class Wanted:
         )
 
 
-def shapes(repository: Repository, rows: Sequence[Manifest], wanted: Wanted) -> list[dict[str, Any]]:
+def shapes(repository: Repository, rows: Sequence[Manifest], wanted: Wanted) -> list[ArtifactShape]:
     """The artifacts of one page."""
     tags = _tags(rows) if wanted.tags else {}
     accessories = _accessories(repository, rows) if wanted.accessories else {}
     references = _references(rows)
     found = []
     for row in rows:
-        shape = _shape(repository, row) | {"references": references.get(row.pk, [])}
+        shape = _shape(repository, row)
+        shape["references"] = references.get(row.pk, [])
         if wanted.tags:
             shape["tags"] = tags.get(row.pk, [])
         if wanted.accessories:
@@ -54,7 +145,7 @@ def shapes(repository: Repository, rows: Sequence[Manifest], wanted: Wanted) -> 
     return found
 
 
-def _shape(repository: Repository, row: Manifest) -> dict[str, Any]:
+def _shape(repository: Repository, row: Manifest) -> ArtifactShape:
     kind = kind_of(row.media_type, row.artifact_type)
     return {
         "id": row.pk,
@@ -72,12 +163,13 @@ def _shape(repository: Repository, row: Manifest) -> dict[str, Any]:
         "pull_time": written(row.pulled_at),
         "annotations": row.annotations or None,
         "extra_attrs": {},
+        "references": [],
         "labels": [],
         "addition_links": _links(repository, row, kind),
     }
 
 
-def _links(repository: Repository, row: Manifest, kind: str) -> dict[str, Any]:
+def _links(repository: Repository, row: Manifest, kind: str) -> dict[str, AdditionLinkShape]:
     if kind != IMAGE or row.media_type in _INDEXES:
         return {}
     project, _, rest = repository.name.partition("/")
@@ -85,7 +177,7 @@ def _links(repository: Repository, row: Manifest, kind: str) -> dict[str, Any]:
     return {"build_history": {"href": f"{home}/additions/build_history", "absolute": False}}
 
 
-def tag_shape(tag: Tag) -> dict[str, Any]:
+def tag_shape(tag: Tag) -> TagShape:
     return {
         "id": tag.pk,
         "repository_id": tag.repository_id,
@@ -97,7 +189,7 @@ def tag_shape(tag: Tag) -> dict[str, Any]:
     }
 
 
-def accessory_shape(repository: Repository, subject_id: int, row: Manifest) -> dict[str, Any]:
+def accessory_shape(repository: Repository, subject_id: int, row: Manifest) -> AccessoryShape:
     return {
         "id": row.pk,
         "artifact_id": row.pk,
@@ -112,30 +204,30 @@ def accessory_shape(repository: Repository, subject_id: int, row: Manifest) -> d
     }
 
 
-def _tags(rows: Iterable[Manifest]) -> dict[int, list[dict[str, Any]]]:
-    found: dict[int, list[dict[str, Any]]] = defaultdict(list)
+def _tags(rows: Iterable[Manifest]) -> dict[int, list[TagShape]]:
+    found: dict[int, list[TagShape]] = defaultdict(list)
     for tag in Tag.objects.filter(manifest__in=[row.pk for row in rows]).order_by("-pk")[:_MOST]:
         found[tag.manifest_id].append(tag_shape(tag))
     return found
 
 
-def _accessories(repository: Repository, rows: Iterable[Manifest]) -> dict[str, list[dict[str, Any]]]:
+def _accessories(repository: Repository, rows: Iterable[Manifest]) -> dict[str, list[AccessoryShape]]:
     ids = {row.digest: row.pk for row in rows}
-    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    found: dict[str, list[AccessoryShape]] = defaultdict(list)
     referrers = Manifest.objects.filter(repository=repository, subject__in=list(ids)).defer("payload")
     for row in referrers.order_by("-pk")[:_MOST]:
         found[row.subject].append(accessory_shape(repository, ids[row.subject], row))
     return found
 
 
-def _references(rows: Iterable[Manifest]) -> dict[int, list[dict[str, Any]]]:
+def _references(rows: Iterable[Manifest]) -> dict[int, list[ReferenceShape]]:
     """What the indexes among `rows` are made of."""
     indexes = [row.pk for row in rows if row.media_type in _INDEXES]
     platforms = _platforms(indexes)
-    found: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    found: dict[int, list[ReferenceShape]] = defaultdict(list)
     children = ManifestChild.objects.filter(parent__in=indexes).order_by("pk")
     for parent, child, digest in children.values_list("parent", "child", "child__digest")[:_MOST]:
-        about = platforms.get((parent, digest), {})
+        about = platforms.get((parent, digest), _AboutChild())
         found[parent].append({"parent_id": parent, "child_id": child, "child_digest": digest, **about})
     order = {key: place for place, key in enumerate(platforms)}  # the index's own
     for parent, entries in found.items():
@@ -143,7 +235,7 @@ def _references(rows: Iterable[Manifest]) -> dict[int, list[dict[str, Any]]]:
     return found
 
 
-def _platforms(indexes: Sequence[int]) -> dict[tuple[int, str], dict[str, Any]]:
+def _platforms(indexes: Sequence[int]) -> dict[tuple[int, str], _AboutChild]:
     """Platform and annotations of each entry of each index, where the index is of a usual size."""
     length = Func(F("payload"), function="octet_length", output_field=IntegerField())
     small = Manifest.objects.filter(pk__in=indexes).annotate(length=length).filter(length__lte=_LARGEST_INDEX)
@@ -151,5 +243,5 @@ def _platforms(indexes: Sequence[int]) -> dict[tuple[int, str], dict[str, Any]]:
     for pk, payload in small.values_list("pk", "payload"):
         for entry in json.loads(bytes(payload)).get("manifests") or []:
             told = {name: entry[name] for name in ("platform", "annotations", "urls") if entry.get(name)}
-            found[(pk, str(entry.get("digest")))] = told
+            found[(pk, str(entry.get("digest")))] = cast(_AboutChild, told)
     return found

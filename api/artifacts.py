@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, get_args
 from urllib.parse import quote
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -13,7 +13,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api import bodies, places
-from api.artifact_shapes import Wanted, accessory_shape, shapes, tag_shape
+from api.artifact_shapes import AccessoryShape, ArtifactShape, TagShape, Wanted, accessory_shape, shapes, tag_shape
+from api.document import LISTED, PAGED, Query, operation
 from api.endpoint import Endpoint
 from api.errors import BadRequest, NotFound, NotThere, Unprocessable
 from api.paging import paged
@@ -23,6 +24,23 @@ from artifacts.kinds import IMAGE, kind_of
 from artifacts.models import Manifest, ManifestChild, Repository, Tag
 from oci.digest import Digest
 from oci.manifest import DOCKER_LIST, OCI_INDEX
+
+_Addition = Literal["build_history", "values.yaml", "readme.md", "dependencies", "sbom", "license", "files"]
+_WITH = [
+    Query("X-Accept-Vulnerabilities", place="header"),
+    Query("with_tag", bool, more={"default": True}),
+    *[
+        Query(f"with_{part}", bool, more={"default": False})
+        for part in (
+            "label",
+            "scan_overview",
+            "sbom_overview",
+            "immutable_status",
+            "accessory",
+            "inherited_accessory",
+        )
+    ],
+]
 
 
 def _tagged(term: Term) -> Q:
@@ -96,6 +114,7 @@ class _ArtifactEndpoint(Endpoint):
 class Artifacts(_ArtifactEndpoint):
     later = frozenset({"post"})
 
+    @operation("listArtifacts", answers=list[ArtifactShape], query=[*LISTED, *_WITH], refuses=[403, 404])
     def get(self, request: Request, **names: str) -> Response:  # noqa: ARG002
         """listArtifacts"""
         repository = self.repository("artifact:list")
@@ -105,6 +124,12 @@ class Artifacts(_ArtifactEndpoint):
 
 
 class OneArtifact(_ArtifactEndpoint):
+    @operation(
+        "getArtifact",
+        answers=ArtifactShape,
+        query=[*PAGED, *_WITH, Query("with_signature", bool, more={"default": False})],
+        refuses=[403, 404],
+    )
     def get(self, request: Request, **names: str) -> Response:  # noqa: ARG002
         """getArtifact: with what its config tells."""
         repository = self.repository("artifact:read")
@@ -114,6 +139,7 @@ class OneArtifact(_ArtifactEndpoint):
             shape["extra_attrs"] = configs.attributes(configs.read(artifact))
         return Response(shape)
 
+    @operation("deleteArtifact", refuses=[400, 403, 404])
     def delete(self, request: Request, **names: str) -> Response:  # noqa: ARG002
         """deleteArtifact: with its tags and accessories."""
         repository = self.repository("artifact:delete")
@@ -123,6 +149,12 @@ class OneArtifact(_ArtifactEndpoint):
 
 
 class Tags(_ArtifactEndpoint):
+    @operation(
+        "listTags",
+        answers=list[TagShape],
+        query=[*LISTED, Query("with_immutable_status", bool, more={"default": False})],
+        refuses=[403, 404],
+    )
     def get(self, request: Request, **names: str) -> Response:  # noqa: ARG002
         """listTags"""
         repository = self.repository("tag:list")
@@ -130,6 +162,7 @@ class Tags(_ArtifactEndpoint):
         rows = _TAGS.sort(rows, request.query_params.get("sort", ""))
         return paged(request, rows, lambda found: [tag_shape(tag) for tag in found])
 
+    @operation("createTag", body=bodies.NewTag, status=201, refuses=[403, 404, 405, 409])
     def post(self, request: Request, **names: str) -> Response:  # noqa: ARG002
         """createTag"""
         repository = self.repository("tag:create")
@@ -142,6 +175,7 @@ class Tags(_ArtifactEndpoint):
 
 
 class OneTag(_ArtifactEndpoint):
+    @operation("deleteTag", refuses=[400, 403, 404])
     def delete(self, request: Request, **names: str) -> Response:  # noqa: ARG002
         """deleteTag: the artifact stays."""
         repository = self.repository("tag:delete")
@@ -153,6 +187,7 @@ class OneTag(_ArtifactEndpoint):
 
 
 class Accessories(_ArtifactEndpoint):
+    @operation("listAccessories", answers=list[AccessoryShape], query=LISTED, refuses=[403, 404])
     def get(self, request: Request, **names: str) -> Response:  # noqa: ARG002
         """listAccessories: what names the artifact as its subject."""
         repository = self.repository("accessory:list")
@@ -161,19 +196,25 @@ class Accessories(_ArtifactEndpoint):
         rows = _ACCESSORIES.narrow(rows, request.query_params.get("q", ""))
         rows = _ACCESSORIES.sort(rows, request.query_params.get("sort", ""))
 
-        def shape(found: Sequence[Manifest]) -> list[dict[str, Any]]:
+        def shape(found: Sequence[Manifest]) -> list[AccessoryShape]:
             return [accessory_shape(repository, subject.pk, row) for row in found]
 
         return paged(request, rows, shape)
 
 
 class Addition(_ArtifactEndpoint):
+    @operation(
+        "getAddition",
+        answers=list[dict[str, Any]],
+        query=[Query("addition", place="path", more={"enum": get_args(_Addition)})],
+        refuses=[403, 404, 501],
+    )
     def get(self, request: Request, **names: str) -> HttpResponse:  # noqa: ARG002
         """getAddition: build_history alone as yet."""
         repository = self.repository("artifact-addition:read")
         artifact = self.artifact(repository)
         addition = self.kwargs["addition"]
-        if addition not in {"build_history", "values.yaml", "readme.md", "dependencies", "sbom", "license", "files"}:
+        if addition not in get_args(_Addition):
             raise Unprocessable(f"addition in path can't be {addition[:40]!r}")
         if addition != "build_history":
             raise NotThere

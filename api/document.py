@@ -25,20 +25,20 @@ Moment = Annotated[str, "date-time"]  # as `api.times.written` writes it
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A parameter of the query, or with `place` "header" of the head."""
+    """A parameter of the query; with `place` of the head, or of the path where there is more to say than its name."""
 
     name: str
     kind: type[str | int | bool] = str
     about: str = ""
     required: bool = False
-    place: Literal["query", "header"] = "query"
+    place: Literal["query", "header", "path"] = "query"
     more: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def parameter(self) -> Schema:
         schema = {**_BASIC[self.kind], **self.more}
         about = {"description": self.about} if self.about else {}
-        required = {"required": True} if self.required else {}
+        required = {"required": True} if self.required or self.place == "path" else {}
         return {"in": self.place, "name": self.name, "schema": schema, **about, **required}
 
 
@@ -81,12 +81,10 @@ def operation(
     """The method is Harbor's operation `name`, of the `group` the contract files it under (else the module's name).
 
     `body` is the form that reads the request's body, or its type; `answers` is the type of the answer's at `status` (a
-    TypedDict, a list of one, …); None is for no body. 401, 429 and 503 go
-    without saying in `refuses`, as do 400 and 422 where there is a body or a query.
+    TypedDict, a list of one, …); None is for no body. What goes without saying in `refuses`: see `Document.refusals`.
     """
 
     def mark(method: Method) -> Method:
-        known = {401, 429, 503, *refuses} | ({400, 422} if query or body else set())
         found = Operation(
             name,
             group or method.__module__.rpartition(".")[2].removesuffix("s"),
@@ -94,7 +92,7 @@ def operation(
             status,
             body,
             tuple(query),
-            frozenset(known),
+            frozenset(refuses),
             media_type,
         )
         method.operation = found  # type: ignore[attr-defined]
@@ -115,7 +113,8 @@ class Errors(TypedDict):
 
 
 # What a path's parameters are made of; the others are text.
-_INTEGERS = {"mid", "group_id"}
+_INTEGERS = {"mid", "id", "eid", "tid"}
+_TEXTS = {"project_name_or_id", "job_id", "report_id", "registration_id", "pool_id"}
 _BASIC: dict[Any, Schema] = {
     str: {"type": "string"},
     int: {"type": "integer", "format": "int64"},
@@ -184,19 +183,36 @@ class Document(AutoSchema):
         return ["application/json"]
 
     def _get_parameters(self) -> list[Schema]:
-        names = [part.strip("{}") for part in self.path.split("/") if part.startswith("{")]
-        in_path = [
-            {"in": "path", "name": name, "required": True, "schema": _BASIC[int if _is_number(name) else str]}
-            for name in names
-        ]
-        told = (*self.operation.query, _REQUEST_ID, *((_NAMED,) if "project_name_or_id" in names else ()))
-        return in_path + [each.parameter for each in told]
+        told = {(each.place, each.name): each for each in self.operation.query}
+        for name in self._names():
+            told.setdefault(("path", name), Query(name, int if _is_number(name) else str, place="path"))
+        for each in (_REQUEST_ID, *((_NAMED,) if "project_name_or_id" in self._names() else ())):
+            told.setdefault((each.place, each.name), each)
+        return [each.parameter for each in told.values()]
+
+    def _names(self) -> list[str]:
+        return [part.strip("{}") for part in self.path.split("/") if part.startswith("{")]
+
+    def refusals(self) -> set[int]:
+        """The operation's own and what goes without saying: of nobody's credential, of parameters and bodies, of
+        read-only mode, and of what is away."""
+        told = self.operation
+        found = {400, 503, *told.refuses}
+        if not getattr(self.view, "open_to_all", False):
+            found |= {401, 429}
+        if self.method not in {"GET", "HEAD"}:
+            found.add(403)
+        if told.body is not None:
+            found |= {413, 415}
+        if told.body is not None or told.query or any(_is_number(name) for name in self._names()):
+            found.add(422)
+        return found
 
     def _get_response_bodies(self, direction: Any = "response") -> Schema:  # noqa: ARG002
         told = self.operation
         bodies = {str(told.status): self._answer(told)}
         refusal = {"content": {"application/json": {"schema": self.schema_of(Errors)}}}
-        for status in sorted(told.refuses):
+        for status in sorted(self.refusals()):
             bodies[str(status)] = {"description": _ABOUT[status], **refusal}
         return bodies
 
@@ -276,7 +292,7 @@ class Generator(SchemaGenerator):
 
 
 def _is_number(name: str) -> bool:
-    return name in _INTEGERS or (name.endswith("_id") and name not in {"job_id", "report_id", "registration_id"})
+    return name in _INTEGERS or (name.endswith("_id") and name not in _TEXTS)
 
 
 def written() -> Schema:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TypedDict
 
 from django.db.models import QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api import places
+from api.document import LISTED, Moment, operation
 from api.endpoint import Endpoint
 from api.paging import paged
 from api.query import Field, Listing, a_number, a_time
@@ -30,10 +31,22 @@ _RECORDS = Listing(
     order=["-at", "-id"],  # the key of each partition
 )
 
-Shape = Callable[[AuditRecord], dict[str, Any]]
+
+class AuditLogShape(TypedDict):
+    id: int
+    username: str
+    resource: str
+    resource_type: str
+    operation: str
+    op_time: Moment
 
 
-def _short(record: AuditRecord) -> dict[str, Any]:
+class AuditLogExtShape(AuditLogShape):
+    operation_description: str
+    operation_result: bool
+
+
+def _short(record: AuditRecord) -> AuditLogShape:
     return {
         "id": record.id,
         "username": record.actor,
@@ -44,47 +57,61 @@ def _short(record: AuditRecord) -> dict[str, Any]:
     }
 
 
-def _extended(record: AuditRecord) -> dict[str, Any]:
-    return _short(record) | {
+def _extended(record: AuditRecord) -> AuditLogExtShape:
+    return {
+        **_short(record),
         "operation_description": f"{record.operation} {record.resource_type} {record.resource}",
         "operation_result": record.result == "success",
     }
 
 
 class _Log(Endpoint):
-    shape: Shape = staticmethod(_short)
-
-    def page(self, request: Request, rows: QuerySet[AuditRecord]) -> Response:
+    def page(self, request: Request, rows: QuerySet[AuditRecord], shape: Callable[[AuditRecord], object]) -> Response:
         rows = _RECORDS.narrow(rows, request.query_params.get("q", ""))
         rows = _RECORDS.sort(rows, request.query_params.get("sort", ""))
 
-        def shapes(found: Sequence[AuditRecord]) -> list[dict[str, Any]]:
-            return [self.shape(record) for record in found]
+        def shapes(found: Sequence[AuditRecord]) -> list[object]:
+            return [shape(record) for record in found]
 
         return paged(request, rows, shapes, at_most=FURTHEST)
 
-
-class AuditLogs(_Log):
-    def get(self, request: Request) -> Response:
-        """listAuditLogs, listAuditLogExts: without being an administrator, of the projects whose log one may read."""
+    def everywhere(self) -> QuerySet[AuditRecord]:
+        """All there is; without being an administrator, of the projects whose log one may read."""
         self.require_somebody()
         rows = AuditRecord.objects.all()
         if not self.actor.is_admin:
             names = places.projects_with(self.actor, "log:list").values_list("name", flat=True)
             rows = rows.filter(project__in=list(names))
-        return self.page(request, rows)
+        return rows
+
+    def of_project(self, project_name: str) -> QuerySet[AuditRecord]:
+        project = places.project(self, project_name, "log:list", named=True)
+        return AuditRecord.objects.filter(project=project.name)
 
 
-class AuditLogExts(AuditLogs):
-    shape: Shape = staticmethod(_extended)
+class AuditLogs(_Log):
+    @operation("listAuditLogs", group="auditlog", answers=list[AuditLogShape], query=LISTED)
+    def get(self, request: Request) -> Response:
+        """listAuditLogs: without being an administrator, of the projects whose log one may read."""
+        return self.page(request, self.everywhere(), _short)
+
+
+class AuditLogExts(_Log):
+    @operation("listAuditLogExts", group="auditlog", answers=list[AuditLogExtShape], query=LISTED)
+    def get(self, request: Request) -> Response:
+        """listAuditLogExts: as listAuditLogs, with how each deed went."""
+        return self.page(request, self.everywhere(), _extended)
 
 
 class ProjectLogs(_Log):
+    @operation("getLogs", group="project", answers=list[AuditLogShape], query=LISTED, refuses=[403, 404])
     def get(self, request: Request, project_name: str) -> Response:
-        """getLogs, getLogExts"""
-        project = places.project(self, project_name, "log:list", named=True)
-        return self.page(request, AuditRecord.objects.filter(project=project.name))
+        """getLogs"""
+        return self.page(request, self.of_project(project_name), _short)
 
 
-class ProjectLogExts(ProjectLogs):
-    shape: Shape = staticmethod(_extended)
+class ProjectLogExts(_Log):
+    @operation("getLogExts", group="project", answers=list[AuditLogExtShape], query=LISTED, refuses=[403, 404])
+    def get(self, request: Request, project_name: str) -> Response:
+        """getLogExts: as getLogs, with how each deed went."""
+        return self.page(request, self.of_project(project_name), _extended)

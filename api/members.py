@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, TypedDict
 
 from django.db.models import Q
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api import bodies, places
+from api.document import PAGED, Query, operation
 from api.endpoint import Endpoint
 from api.errors import BadRequest, NotFound
 from api.paging import paged
@@ -19,11 +20,21 @@ from rbac.errors import GroupUnknown, UserUnknown
 from rbac.models import Group, Role, User
 
 
-def _shape(member: Member) -> dict[str, Any]:
+class ProjectMemberEntityShape(TypedDict):
+    id: int
+    project_id: int
+    entity_id: int
+    entity_name: str
+    entity_type: Literal["u", "g"]
+    role_id: int
+    role_name: str
+
+
+def _shape(member: Member) -> ProjectMemberEntityShape:
     return {
         "id": member.pk,
         "project_id": member.project_id,
-        "entity_id": member.user_id or member.group_id,
+        "entity_id": member.user_id or member.group_id or 0,
         "entity_name": member.user.username if member.user else str(member.group),
         "entity_type": "u" if member.user else "g",
         "role_id": member.role_id,
@@ -31,11 +42,17 @@ def _shape(member: Member) -> dict[str, Any]:
     }
 
 
-def _shapes(members: Sequence[Member]) -> list[dict[str, Any]]:
+def _shapes(members: Sequence[Member]) -> list[ProjectMemberEntityShape]:
     return [_shape(member) for member in members]
 
 
 class Members(Endpoint):
+    @operation(
+        "listProjectMembers",
+        answers=list[ProjectMemberEntityShape],
+        query=[Query("entityname"), *PAGED],
+        refuses=[403, 404],
+    )
     def get(self, request: Request, project_name_or_id: str) -> Response:
         """listProjectMembers"""
         project = places.project(self, project_name_or_id, "member:list")
@@ -44,6 +61,7 @@ class Members(Endpoint):
             rows = rows.filter(Q(user__username__icontains=name) | Q(group__name__icontains=name))
         return paged(request, rows, _shapes)
 
+    @operation("createProjectMember", body=bodies.NewMember, status=201, refuses=[403, 404, 409])
     def post(self, request: Request, project_name_or_id: str) -> Response:
         """createProjectMember"""
         project = places.project(self, project_name_or_id, "member:create")
@@ -55,11 +73,13 @@ class Members(Endpoint):
 
 
 class OneMember(Endpoint):
+    @operation("getProjectMember", answers=ProjectMemberEntityShape, refuses=[400, 403, 404])
     def get(self, request: Request, project_name_or_id: str, mid: str) -> Response:  # noqa: ARG002
         """getProjectMember"""
         project = places.project(self, project_name_or_id, "member:read")
         return Response(_shape(_find(project, mid)))
 
+    @operation("updateProjectMember", body=bodies.MemberRole, refuses=[403, 404])
     def put(self, request: Request, project_name_or_id: str, mid: str) -> Response:
         """updateProjectMember"""
         project = places.project(self, project_name_or_id, "member:update")
@@ -68,6 +88,7 @@ class OneMember(Endpoint):
         actions.change_role(member, role, actor=self.actor, context=self.context)
         return Response()
 
+    @operation("deleteProjectMember", refuses=[400, 403, 404])
     def delete(self, request: Request, project_name_or_id: str, mid: str) -> Response:  # noqa: ARG002
         """deleteProjectMember"""
         project = places.project(self, project_name_or_id, "member:delete")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypedDict, cast
 
 from django.db.models import Sum
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api import places, projects, repositories
+from api.document import Query, operation
 from api.endpoint import Endpoint
 from api.errors import Unprocessable
 from artifacts.models import Blob, Repository
@@ -17,7 +18,32 @@ from projects.models import Project
 _FOUND = 100  # of each kind; Harbor answers all there are
 
 
+class StatisticShape(TypedDict):
+    private_project_count: int
+    private_repo_count: int
+    public_project_count: int
+    public_repo_count: int
+    total_project_count: int
+    total_repo_count: int
+    total_storage_consumption: int
+
+
+class SearchRepositoryShape(TypedDict):
+    project_id: int
+    project_name: str
+    project_public: bool
+    repository_name: str
+    pull_count: int
+    artifact_count: int
+
+
+class SearchShape(TypedDict):
+    project: list[projects.ProjectShape]
+    repository: list[SearchRepositoryShape]
+
+
 class Statistics(Endpoint):
+    @operation("getStatistic", group="statistic", answers=StatisticShape)
     def get(self, request: Request) -> Response:  # noqa: ARG002
         """getStatistic: the totals and the storage are for administrators, as in Harbor."""
         self.require_somebody()
@@ -32,10 +58,12 @@ class Statistics(Endpoint):
             for what in ("project", "repo")
         }
         storage = (Blob.objects.aggregate(bytes=Sum("size"))["bytes"] or 0) if admin else 0
-        return Response(found | total | {"total_storage_consumption": int(storage)})
+        answer = found | total | {"total_storage_consumption": int(storage)}
+        return Response(cast(StatisticShape, answer))
 
 
 class Search(Endpoint):
+    @operation("search", group="search", answers=SearchShape, query=[Query("q", required=True)])
     def get(self, request: Request) -> Response:
         """search: projects and repositories by a part of their name."""
         wanted = request.query_params.get("q", "")
@@ -46,9 +74,10 @@ class Search(Endpoint):
         listable = Repository.objects.filter(project__in=places.projects_with(self.actor, "repository:list"))
         rows = list(listable.filter(name__icontains=wanted).select_related("project").order_by("name")[:_FOUND])
         shown = [self._repository(row, shape) for row, shape in zip(rows, repositories.shapes(rows), strict=True)]
-        return Response({"project": projects.shapes(found, self.actor), "repository": shown})
+        answer: SearchShape = {"project": projects.shapes(found, self.actor), "repository": shown}
+        return Response(answer)
 
-    def _repository(self, row: Repository, shape: dict[str, Any]) -> dict[str, Any]:
+    def _repository(self, row: Repository, shape: repositories.RepositoryShape) -> SearchRepositoryShape:
         return {
             "project_id": row.project_id,
             "project_name": row.project.name,

@@ -48,13 +48,13 @@ _COUNTS = {
 }
 
 
-class AllowlistItem(TypedDict):
+class CVEAllowlistItemShape(TypedDict):
     cve_id: str
 
 
 class CVEAllowlistShape(TypedDict):
     project_id: int
-    items: list[AllowlistItem]
+    items: list[CVEAllowlistItemShape]
 
 
 class ProjectShape(TypedDict):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TypedDict
 
 from django.db.models import Count
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api import bodies, places
+from api.document import LISTED, Moment, operation
 from api.endpoint import Endpoint
 from api.paging import paged
 from api.query import Field, Listing, a_number, a_time
@@ -30,7 +31,18 @@ _REPOSITORIES = Listing(
 )
 
 
-def shapes(rows: Sequence[Repository]) -> list[dict[str, Any]]:
+class RepositoryShape(TypedDict):
+    id: int
+    project_id: int
+    name: str
+    description: str
+    artifact_count: int
+    pull_count: int
+    creation_time: Moment
+    update_time: Moment
+
+
+def shapes(rows: Sequence[Repository]) -> list[RepositoryShape]:
     """Repositories as Harbor shows them: one query for the counts of all of them."""
     ids = [row.pk for row in rows]
     counts = dict(
@@ -52,6 +64,7 @@ def shapes(rows: Sequence[Repository]) -> list[dict[str, Any]]:
 
 
 class AllRepositories(Endpoint):
+    @operation("listAllRepositories", group="repository", answers=list[RepositoryShape], query=LISTED)
     def get(self, request: Request) -> Response:
         """listAllRepositories: of every project in which the caller may list them."""
         rows = Repository.objects.filter(project__in=places.projects_with(self.actor, "repository:list"))
@@ -60,6 +73,7 @@ class AllRepositories(Endpoint):
 
 
 class Repositories(Endpoint):
+    @operation("listRepositories", group="repository", answers=list[RepositoryShape], query=LISTED, refuses=[403, 404])
     def get(self, request: Request, project_name: str) -> Response:
         """listRepositories"""
         project = places.project(self, project_name, "repository:list", named=True)
@@ -68,10 +82,12 @@ class Repositories(Endpoint):
 
 
 class OneRepository(Endpoint):
+    @operation("getRepository", group="repository", answers=RepositoryShape, refuses=[400, 403, 404])
     def get(self, request: Request, project_name: str, repository_name: str) -> Response:  # noqa: ARG002
         """getRepository"""
         return Response(shapes([places.repository(self, project_name, repository_name, "repository:read")])[0])
 
+    @operation("updateRepository", group="repository", body=bodies.RepositoryUpdate, refuses=[403, 404])
     def put(self, request: Request, project_name: str, repository_name: str) -> Response:
         """updateRepository: its description."""
         repository = places.repository(self, project_name, repository_name, "repository:update")
@@ -79,6 +95,7 @@ class OneRepository(Endpoint):
         repositories.describe(repository, description, actor=self.actor, context=self.context)
         return Response()
 
+    @operation("deleteRepository", group="repository", refuses=[400, 403, 404, 412])
     def delete(self, request: Request, project_name: str, repository_name: str) -> Response:  # noqa: ARG002
         """deleteRepository: with all that it holds."""
         repository = places.repository(self, project_name, repository_name, "repository:delete")

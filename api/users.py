@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 from django.db import transaction
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api import bodies, places
+from api.document import LISTED, PAGED, Moment, Query, operation
 from api.endpoint import Endpoint
 from api.errors import BadRequest, Forbidden, NotFound, Unprocessable
 from api.paging import paged
@@ -36,7 +37,29 @@ _USERS = Listing(
 )
 
 
-def _shape(user: User) -> dict[str, Any]:
+class UserRespShape(TypedDict):
+    user_id: int
+    username: str
+    email: str
+    realname: str
+    comment: str
+    sysadmin_flag: bool
+    admin_role_in_auth: bool
+    creation_time: Moment
+    update_time: Moment
+
+
+class UserSearchRespItemShape(TypedDict):
+    user_id: int
+    username: str
+
+
+class PermissionShape(TypedDict):
+    resource: str
+    action: str
+
+
+def _shape(user: User) -> UserRespShape:
     return {
         "user_id": user.pk,
         "username": user.username,
@@ -50,17 +73,19 @@ def _shape(user: User) -> dict[str, Any]:
     }
 
 
-def _shapes(users: Sequence[User]) -> list[dict[str, Any]]:
+def _shapes(users: Sequence[User]) -> list[UserRespShape]:
     return [_shape(user) for user in users]
 
 
 class Users(Endpoint):
+    @operation("listUsers", answers=list[UserRespShape], query=LISTED, refuses=[403])
     def get(self, request: Request) -> Response:
         """listUsers"""
         self.require("user:list", SYSTEM_SCOPE)
         rows = _USERS.narrow(User.objects.all(), request.query_params.get("q", ""))
         return paged(request, _USERS.sort(rows, request.query_params.get("sort", "")), _shapes)
 
+    @operation("createUser", body=bodies.NewUser, status=201, refuses=[403, 409])
     def post(self, request: Request) -> Response:
         """createUser"""
         self.require("user:create", SYSTEM_SCOPE)
@@ -75,6 +100,7 @@ class Users(Endpoint):
 
 
 class UserSearch(Endpoint):
+    @operation("searchUsers", answers=list[UserSearchRespItemShape], query=[Query("username", required=True), *PAGED])
     def get(self, request: Request) -> Response:
         """searchUsers: names alone, for whoever looks for a member."""
         self.require_somebody()
@@ -86,6 +112,7 @@ class UserSearch(Endpoint):
 
 
 class CurrentUser(Endpoint):
+    @operation("getCurrentUserInfo", answers=UserRespShape)
     def get(self, request: Request) -> Response:  # noqa: ARG002
         """getCurrentUserInfo"""
         self.require_somebody()
@@ -93,6 +120,11 @@ class CurrentUser(Endpoint):
 
 
 class CurrentPermissions(Endpoint):
+    @operation(
+        "getCurrentUserPermissions",
+        answers=list[PermissionShape],
+        query=[Query("scope", about="/project/<id>"), Query("relative", bool, "without the scope in each resource")],
+    )
     def get(self, request: Request) -> Response:
         """getCurrentUserPermissions: what the caller may do in `scope`, /project/<id>. `relative` leaves that off."""
         self.require_somebody()
@@ -138,10 +170,12 @@ class _UserEndpoint(Endpoint):
 
 
 class OneUser(_UserEndpoint):
+    @operation("getUser", answers=UserRespShape, refuses=[403, 404])
     def get(self, request: Request, user_id: str) -> Response:  # noqa: ARG002
         """getUser"""
         return Response(_shape(self.subject(user_id, "user:read")))
 
+    @operation("updateUserProfile", body=bodies.Profile, refuses=[403, 404])
     def put(self, request: Request, user_id: str) -> Response:
         """updateUserProfile"""
         user = self.subject(user_id, "user:update")
@@ -156,6 +190,7 @@ class OneUser(_UserEndpoint):
         )
         return Response()
 
+    @operation("deleteUser", refuses=[403, 404])
     def delete(self, request: Request, user_id: str) -> Response:  # noqa: ARG002
         """deleteUser"""
         self.require("user:delete", SYSTEM_SCOPE)
@@ -167,6 +202,7 @@ class OneUser(_UserEndpoint):
 
 
 class UserPassword(_UserEndpoint):
+    @operation("updateUserPassword", body=bodies.Password, refuses=[403, 404])
     def put(self, request: Request, user_id: str) -> Response:
         """updateUserPassword: one's own with the old one, anybody's as an administrator."""
         user = self.subject(user_id, "user:update")
@@ -183,6 +219,7 @@ class UserPassword(_UserEndpoint):
 
 
 class UserSysAdmin(Endpoint):
+    @operation("setUserSysAdmin", body=bodies.SysAdmin, refuses=[403, 404])
     def put(self, request: Request, user_id: str) -> Response:
         """setUserSysAdmin"""
         self.require("user:update", SYSTEM_SCOPE)
