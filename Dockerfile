@@ -7,6 +7,9 @@ WORKDIR /app
 COPY requirements.txt .
 RUN pip install --require-hashes -r requirements.txt
 COPY . .
+# What the pages load; nginx's image has it from here. No secret is used, and the settings want one.
+ENV ROADSTEAD_STATIC=/static
+RUN ROADSTEAD_SECRET_KEY=none python manage.py collectstatic --noinput
 # A new volume takes over owner and mode of the directory that it is mounted on.
 RUN mkdir -p /spool /store && chown roadstead:roadstead /spool /store /data && chmod 700 /spool /data
 ENV ROADSTEAD_HOME=/data ROADSTEAD_SPOOL=/spool

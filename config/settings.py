@@ -41,8 +41,10 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.auth",
     "django.contrib.postgres",
+    "config.static.StaticFiles",
     "rest_framework",
     "drf_spectacular",
+    "drf_spectacular_sidecar",
     "audit",
     "configuration",
     "rbac",
@@ -101,6 +103,8 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Roadstead",
+    "DESCRIPTION": "The REST API v2.0: Harbor's paths, fields and status codes. What this document doesn't list is "
+    "answered 501. Slashes in a repository's name are encoded twice: a/b is a%252Fb.",
     "VERSION": "2.0",
     "OAS_VERSION": "3.0.3",
     "SERVERS": [{"url": "/api/v2.0"}],
@@ -121,6 +125,8 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "/static/"
+STATIC_ROOT = Path(os.environ.get("ROADSTEAD_STATIC", HOME / "static"))  # collected there for nginx
+STORAGES = {"staticfiles": {"BACKEND": "config.static.HashedFiles"}}
 
 # The upstream registry, and the blob store behind it: the same variables that Distribution itself reads.
 REGISTRY_URL = os.environ.get("REGISTRY_URL", "http://127.0.0.1:5000")

@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path
 urlpatterns: list[URLPattern | URLResolver] = [
     path("service/", include("tokens.urls")),
     path("", include("proxy.urls")),
+    path("", include("api.reference")),
     path("api/v2.0/", include("api.urls")),
     path("", include("portal.urls")),
 ]

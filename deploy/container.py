@@ -54,6 +54,7 @@ def nginx() -> int:
         web=os.environ.get("ROADSTEAD_WEB", f"web:{_WEB}"),
         registry=os.environ.get("ROADSTEAD_REGISTRY", "registry:5000"),
         temporary=_CACHE,
+        static=Path(os.environ.get("ROADSTEAD_STATIC", "/static")),
         pid=_CACHE / "nginx.pid",
         store=filesystem_root(os.environ),
         certificate=options.certificate,

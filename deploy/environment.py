@@ -28,6 +28,7 @@ OWNED = frozenset(
         "ROADSTEAD_SECRET_KEY",
         "ROADSTEAD_SECRET_KEY_FILE",
         "ROADSTEAD_SPOOL",
+        "ROADSTEAD_STATIC",
     }
 )
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from config.home import CHECKOUT
-from deploy import environment, processes
+from deploy import environment, processes, static
 from deploy.layout import Layout
 from deploy.pieces import ORDER, STOP_SIGNALS, STORES, Options, Workshop, program
 from deploy.postgres import Cluster
@@ -88,7 +88,14 @@ def _start(workshop: Workshop, supervisor: Supervisor) -> None:
     supervisor.run("bootstrap", [*manage, "bootstrap"], workshop.environment | {"ROADSTEAD_ADMIN_PASSWORD": password})
     if not workshop.layout.admin_password.exists():  # only now: bootstrap refuses a password that breaks the rules
         environment.write_private(workshop.layout.admin_password, password + "\n")
+    _collect_static(workshop, supervisor, manage)
     supervisor.start(workshop.piece(name) for name in wanted if name not in STORES)
+
+
+def _collect_static(workshop: Workshop, supervisor: Supervisor, manage: list[str]) -> None:
+    if not static.is_collected(workshop.layout):
+        supervisor.run("static", [*manage, "collectstatic", "--noinput"], workshop.environment)
+        static.note(workshop.layout)
 
 
 def _admin_password(layout: Layout) -> str:

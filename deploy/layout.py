@@ -63,6 +63,11 @@ class Layout:
         return self.home / "spool"
 
     @property
+    def static(self) -> Path:
+        """The pages' style sheets, scripts and images, collected for nginx."""
+        return self.home / "static"
+
+    @property
     def temporary(self) -> Path:
         """nginx's temporary files and its cache of the gate's answers."""
         return self.home / "tmp"
@@ -95,7 +100,7 @@ class Layout:
         if bad := _UNSAFE & set(str(self.home)):
             raise Problem(f"ROADSTEAD_HOME={str(self.home)!r} holds {bad.pop()!r}: choose a path of plain characters.")
         private = (self.secrets, self.configuration, self.temporary, self.redis, self.spool)
-        for directory in (self.home, self.home / "log", self.run, self.registry, *private):
+        for directory in (self.home, self.home / "log", self.run, self.registry, self.static, *private):
             own_directory(directory, 0o700 if directory in private else 0o755)
         if self.sockets == self.sockets_in_tmp:
             own_directory(self.sockets, 0o755)

@@ -22,6 +22,7 @@ class Site:
     web: str
     registry: str
     temporary: Path
+    static: Path  # collected static files
     pid: Path
     store: Path | None  # the blob store's directory; None when blobs lie in an object store
     certificate: Path | None = None
@@ -40,6 +41,7 @@ def render(site: Site, template: str | None = None) -> str:
         "web": _plain(site.web),
         "registry": _plain(site.registry),
         "temporary": _plain(site.temporary),
+        "static": _plain(site.static),
         "pid": _plain(site.pid),
         "store": _plain(site.store or ""),
         "certificate": _plain(site.certificate or ""),

@@ -144,6 +144,7 @@ class Workshop:
             web=f"unix:{self.layout.web_socket}",
             registry=urlsplit(self.values["REGISTRY_URL"]).netloc,
             temporary=self.layout.temporary,
+            static=self.layout.static,
             pid=self.layout.run / "nginx-master.pid",
             store=filesystem_root(self.values),
             certificate=self.options.certificate,

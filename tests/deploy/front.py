@@ -47,6 +47,7 @@ class Front:
     store: Path
     registry: str
     temporary: Path
+    static: Path
     django: ThreadingHTTPServer
     distribution: subprocess.Popen[bytes] | None = None
     asked: list[Asked] = field(default_factory=list)
@@ -166,7 +167,7 @@ def running_front(home: Path, trusted: tuple[str, ...] = ()) -> Iterator[Front]:
     registry, port = free_port(), free_port()
     django = ThreadingHTTPServer(("127.0.0.1", 0), Django)
     django.daemon_threads = True
-    front = Front(port, home / "store", f"127.0.0.1:{registry}", home / "tmp", django)
+    front = Front(port, home / "store", f"127.0.0.1:{registry}", home / "tmp", home / "static", django)
     django.front = front  # type: ignore[attr-defined]
     front.temporary.mkdir(parents=True)
     threading.Thread(target=django.serve_forever, daemon=True).start()
@@ -175,6 +176,7 @@ def running_front(home: Path, trusted: tuple[str, ...] = ()) -> Iterator[Front]:
         web=f"127.0.0.1:{django.server_port}",
         registry=front.registry,
         temporary=front.temporary,
+        static=front.static,
         pid=home / "nginx.pid",
         store=front.store,
         trusted=trusted,

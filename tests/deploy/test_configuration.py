@@ -22,6 +22,7 @@ def site(home: Path, **chosen) -> Site:
         web=f"unix:{home}/web.sock",
         registry="127.0.0.1:5000",
         temporary=home,
+        static=home / "static",
         pid=home / "nginx.pid",
         root=os.getuid() == 0,
         **given,

@@ -369,6 +369,27 @@ def test_django_learns_host_scheme_address_and_request_id(front):
     assert len(asked.headers["x-request-id"]) == 32
 
 
+@pytest.mark.parametrize(
+    ("path", "sent", "kept"),
+    [
+        ("/api/v2.0/projects", "trace-7:a.b_C", True),
+        ("/api/v2.0/projects?q=name%3Dx", "trace-7", True),
+        ("/api/v2.0/projects?q=a|b", "trace-7", False),
+        ("/api/v2.0/projects", "x" * 65, False),
+        ("/api/v2.0/projects", "a b", False),
+        ("/api/v2.0/projects", '"><', False),
+        ("/v2/", "trace-7", False),
+        ("/service/token?service=/api/v2.0/", "trace-7", False),
+    ],
+)
+def test_a_client_of_the_rest_api_may_name_its_request(front, path, sent, kept):
+    answer = front.ask("GET", path, headers=GOOD | {"X-Request-Id": sent})
+    [name] = answer.headers.get_all("X-Request-Id")
+    assert name == front.asked[-1].headers["x-request-id"]
+    assert (name == sent) is kept
+    assert kept or len(name) == 32
+
+
 def test_a_trusted_balancer_tells_address_and_scheme(front):
     front.ask("GET", "/x", headers={"X-Forwarded-For": "9.9.9.9, 127.0.0.1", "X-Forwarded-Proto": "https"})
     front.ask("GET", "/y", headers={"X-Forwarded-Proto": "gopher"})

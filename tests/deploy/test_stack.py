@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import re
 import signal
 import socket
 import stat
@@ -69,6 +70,17 @@ def test_it_is_up_and_says_the_challenge_once(stack):
         assert answer.status == 401
         assert len(answer.headers.get_all("WWW-Authenticate") or []) == 1
     assert len(stack.admin_password) > 16
+
+
+def test_the_page_of_the_rest_api_comes_with_all_it_loads(stack):
+    stack.wait_healthy()
+    page = ask(stack, "/api/docs").read().decode()
+    addresses = re.findall(r'(?:src|href|data-document)="(/[^"]*)"', page)
+    assert len(addresses) == 7
+    for address in addresses:
+        answer = ask(stack, address, **{"Accept-Encoding": "gzip"})
+        assert answer.status == 200, address
+        assert answer.headers["Content-Encoding"] == ("gzip" if len(answer.read()) > 1024 else None), address
 
 
 def test_only_its_owner_may_speak_to_django(stack):
