@@ -31,6 +31,7 @@ from rest_framework.response import Response
 
 from artifacts.tagging import TagExists
 from audit.spool import SpoolError
+from configuration import errors as configuration
 from oci import errors as oci
 from projects import errors as projects
 from projects import metadata
@@ -140,6 +141,8 @@ _WORDS: list[tuple[type[Exception], type[ApiError]]] = [
     (projects.RobotExists, Conflict),
     (projects.RobotUnknown, NotFound),
     (projects.GrantTooWide, Forbidden),
+    (configuration.ItemFrozen, Forbidden),
+    (configuration.ConfigurationError, BadRequest),
     # What has no line of its own yet is the client's doing nevertheless.
     (rbac.RbacError, BadRequest),
     (projects.ProjectError, BadRequest),
@@ -149,7 +152,6 @@ _SILENT: list[tuple[type[Exception], type[ApiError]]] = [
     (InterfaceError, Unavailable),
     (InternalError, Unavailable),  # a standby that takes no writes
     (SpoolError, Unavailable),
-    (rbac.DirectoryUnavailable, Unavailable),
     (rbac.DirectoryUnavailable, Unavailable),
     (RequestDataTooBig, TooLarge),
     (UnreadablePostError, BadRequest),

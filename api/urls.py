@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, re_path
 
-from api import artifacts, health, logs, members, overview, projects, repositories, systeminfo, users
+from api import artifacts, configurations, health, logs, members, overview, projects, repositories, systeminfo, users
 from api.endpoint import Endpoint, Later
 
 _NAMES = {"repository_name": ".+"}  # slashes may come decoded; everything else is one segment
@@ -34,6 +34,8 @@ urlpatterns = [
     route("users/{user_id}", users.OneUser),
     route("users/{user_id}/password", users.UserPassword),
     route("users/{user_id}/sysadmin", users.UserSysAdmin),
+    route("configurations", configurations.Configurations),
+    route("internalconfig", configurations.InternalConfig),
     route("systeminfo", systeminfo.SystemInfo),
     route("statistics", overview.Statistics),
     route("search", overview.Search),

@@ -1,12 +1,12 @@
 """Setting configuration items, several at once or none of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 from django.db import transaction
 
 import audit
 from audit import Context
-from configuration import values
+from configuration import guards, values
 from configuration.errors import InvalidValue, ItemFrozen
 from configuration.items import Value, find
 from configuration.models import Setting
@@ -15,12 +15,15 @@ from db.locks import transaction_lock
 # What must be set for people to be able to sign in that way.
 _NEEDED = {"ldap_auth": ("ldap_url", "ldap_base_dn", "ldap_uid")}
 
+_TRAIL = {"skip_audit_log_database", "audit_log_forward_endpoint"}
+
 
 @transaction.atomic
-def update(changes: Mapping[str, object], *, actor: str, context: Context) -> list[str]:
+def update(changes: Mapping[str, object], *, actor: str, context: Context, guarded: bool = True) -> list[str]:
     """Set the items that `changes` names, and answer which of them held something else before.
 
     Raises UnknownItem, InvalidValue, ItemFrozen (not if the item is set to what it holds), and changes nothing then.
+    Who isn't `guarded` knows what follows, as the operator at the console does.
     """
     transaction_lock("configuration")  # what the items hold together is checked against what is stored
     before = values.read()
@@ -29,7 +32,9 @@ def update(changes: Mapping[str, object], *, actor: str, context: Context) -> li
     for name in changed:
         if not values.is_editable(name):
             raise ItemFrozen(f"{name} is set by the environment ({values.variable_of(name)})")
-    _check_together(before | changed)
+        if guarded:
+            guards.check(name)
+    _check_together(before | changed, changed.keys())
     for name, value in changed.items():
         Setting.objects.update_or_create(name=name, defaults={"value": values.stored(find(name), value)})
     if changed:
@@ -38,10 +43,12 @@ def update(changes: Mapping[str, object], *, actor: str, context: Context) -> li
     return sorted(changed)
 
 
-def _check_together(after: Mapping[str, Value]) -> None:
+def _check_together(after: Mapping[str, Value], changed: Set[str]) -> None:
     for name in _NEEDED.get(str(after["auth_mode"]), ()):
         if not after[name]:
             raise InvalidValue(f"auth_mode {after['auth_mode']} needs {name}")
+    if changed & _TRAIL and after["skip_audit_log_database"] and not after["audit_log_forward_endpoint"]:
+        raise InvalidValue("skip_audit_log_database needs audit_log_forward_endpoint")
 
 
 def _record(changed: Mapping[str, Value], actor: str, context: Context) -> None:

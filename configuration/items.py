@@ -11,6 +11,7 @@ Value = str | int | bool
 
 _LONGEST = 4096  # characters
 _TRUE, _FALSE = {"true", "1", "yes", "on"}, {"false", "0", "no", "off"}
+_EVENT = re.compile(r"[a-z]+(_[a-z0-9-]+)+")
 _ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9-]*|[0-9]+(\.[0-9]+)+")  # RFC 4512 section 1.4: a name or an OID
 # Roadstead's own bound: no user's name can hold a $, so that nobody can be taken for a robot by its name.
 _ROBOT_PREFIX = re.compile(r"(?=[^$]*\$)[a-z0-9_$.@+-]{1,32}")
@@ -40,6 +41,14 @@ class Item:
         if wrong := self.check(value):
             raise InvalidValue(f"{self.name} {wrong}")
         return value
+
+    def accept(self, value: object) -> Value:
+        """The value that a client means, which may write 5 as "5" or 5.0, and true as "true"; InvalidValue."""
+        if isinstance(value, str) and self.kind is not str:
+            return self.parse(value.strip())
+        if self.kind is int and isinstance(value, float) and value.is_integer():
+            return self.checked(int(value))
+        return self.checked(value)
 
     def parse(self, text: str) -> Value:
         """The value that `text` (of a command line, of the environment) writes; InvalidValue."""
@@ -99,9 +108,15 @@ def _is_ldap_url(text: str) -> bool:
         return False
 
 
+def in_parentheses(text: str) -> str:
+    """A filter as RFC 4515 writes it. Harbor takes `objectClass=person` too."""
+    text = text.strip()
+    return text if not text or text.startswith("(") else f"({text})"
+
+
 def _ldap_filter(value: Value) -> str:
     """RFC 4515's outer form. What lies within, the directory reads; a parenthesis in a value is escaped there."""
-    text, depth = str(value), 0
+    text, depth = in_parentheses(str(value)), 0
     if not text:
         return ""
     for place, character in enumerate(text):
@@ -123,8 +138,29 @@ def _path(value: Value) -> str:
     return "" if not value or str(value).startswith("/") else "is an absolute path on the server"
 
 
+def _events(value: Value) -> str:
+    words = filter(None, str(value).replace(" ", "").split(","))
+    return "" if all(map(_EVENT.fullmatch, words)) else "holds event types as pull_artifact, separated by commas"
+
+
 def _https(value: Value) -> str:
     return "" if not value or str(value).startswith(("https://", "http://")) else "is a URL"
+
+
+def _syslog(value: Value) -> str:
+    return "" if not value or syslog_endpoint(str(value)) else "is HOST:PORT, or that behind tcp:// or udp://"
+
+
+def syslog_endpoint(text: str) -> tuple[str, str, int] | None:
+    """("tcp" or "udp", host, port) as audit_log_forward_endpoint has them, or None."""
+    try:
+        parts = urlsplit(text if "://" in text else f"tcp://{text}")
+        plain = not (parts.path.strip("/") or parts.query or parts.fragment or parts.username)
+        if parts.scheme in {"tcp", "udp"} and parts.hostname and parts.port and plain:
+            return parts.scheme, parts.hostname, parts.port
+    except ValueError:
+        pass
+    return None
 
 
 _SCOPE = _one_of(0, 1, 2)  # base, one level, subtree
@@ -146,8 +182,8 @@ ITEMS: dict[str, Item] = {
         Item("notification_enable", True),
         Item("scanner_skip_update_pulltime", False),
         Item("skip_audit_log_database", False),
-        Item("audit_log_forward_endpoint", ""),
-        Item("disabled_audit_log_event_types", ""),
+        Item("audit_log_forward_endpoint", "", _syslog),
+        Item("disabled_audit_log_event_types", "", _events),
         Item("banner_message", ""),
         Item("ldap_url", "", _ldap_urls),
         Item("ldap_search_dn", ""),
@@ -181,5 +217,17 @@ ITEMS: dict[str, Item] = {
         Item("oidc_auto_onboard", False),
         Item("oidc_extra_redirect_parms", ""),
         Item("oidc_logout", False),
+        # Modes that Roadstead doesn't have: kept, so that a client that sets everything isn't refused.
+        Item("http_authproxy_endpoint", "", _https),
+        Item("http_authproxy_tokenreview_endpoint", "", _https),
+        Item("http_authproxy_admin_groups", ""),
+        Item("http_authproxy_admin_usernames", ""),
+        Item("http_authproxy_verify_cert", True),
+        Item("http_authproxy_skip_search", False),
+        Item("http_authproxy_server_certificate", ""),
+        Item("uaa_endpoint", "", _https),
+        Item("uaa_client_id", ""),
+        Item("uaa_client_secret", "", secret=True),
+        Item("uaa_verify_cert", False),
     )
 }

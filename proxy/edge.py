@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.request import UnreadablePostError
 
 from audit.spool import SpoolError
+from configuration import values
 from oci import errors
 from tokens.challenge import challenge
 from tokens.claims import Claims
@@ -24,6 +25,7 @@ API_VERSION = "registry/2.0"
 RETRY_AFTER = "2"  # seconds
 PIECE, TAKEN_IN = 64 * 1024, 10 * 1024 * 1024  # bytes: twice as much as nginx lets a manifest have
 _LENGTH_DIGITS = 19
+_CHANGES = {"push", "delete"}
 
 View = Callable[..., HttpResponse]
 
@@ -130,12 +132,14 @@ def claims_of(request: HttpRequest, *scopes: str) -> Claims:
 def authorize(request: HttpRequest, repository: str, *actions: str, also: str | None = None) -> Claims:
     """The caller's claims, when its token allows all of `actions` on the repository; a Challenge otherwise.
 
-    `also` is a further scope for the challenge to name: the source of a mount.
+    `also` is a further scope for the challenge to name: the source of a mount. Denied for a change in read-only mode.
     """
     scopes = [f"repository:{repository}:{','.join(actions)}", *([also] if also else [])]
     claims = claims_of(request, *scopes)
     if not all(claims.allows("repository", repository, action) for action in actions):
         raise Challenge(*scopes, error="insufficient_scope")
+    if not _CHANGES.isdisjoint(actions) and values.flag("read_only"):
+        raise errors.Denied("the system is in read only mode: any modification is prohibited")
     return claims
 
 

@@ -18,6 +18,7 @@ from ldap3.utils.conv import escape_filter_chars
 from ldap3.utils.dn import parse_dn
 
 from configuration import values
+from configuration.items import in_parentheses
 from rbac import turnstile
 from rbac.errors import DirectoryUnavailable
 
@@ -82,11 +83,11 @@ class DirectoryGroup:
 def configured() -> Directory:
     """The directory as the configuration items have it now."""
     return Directory(
-        urls=tuple(url if "://" in url else f"ldap://{url}" for url in values.text("ldap_url").split()),
+        urls=urls_of(values.text("ldap_url")),
         search_dn=values.text("ldap_search_dn"),
         search_password=values.text("ldap_search_password"),
         base_dn=values.text("ldap_base_dn"),
-        filter=values.text("ldap_filter"),
+        filter=in_parentheses(values.text("ldap_filter")),
         uid=values.text("ldap_uid"),
         scope=values.number("ldap_scope"),
         timeout=values.number("ldap_timeout"),
@@ -94,12 +95,22 @@ def configured() -> Directory:
         start_tls=values.flag("ldap_start_tls"),
         ca_file=values.text("ldap_ca_file"),
         group_base_dn=values.text("ldap_group_base_dn"),
-        group_filter=values.text("ldap_group_search_filter"),
-        group_name=values.text("ldap_group_attribute_name"),
+        group_filter=in_parentheses(values.text("ldap_group_search_filter")),
+        group_name=values.text("ldap_group_attribute_name") or "cn",
         group_scope=values.number("ldap_group_search_scope"),
         membership=values.text("ldap_group_membership_attribute"),
         nested=values.flag("ldap_group_nested"),
     )
+
+
+def urls_of(text: str) -> tuple[str, ...]:
+    """The servers that `ldap_url` lists. As in Harbor none needs a scheme, and port 636 speaks TLS whatever it says."""
+    return tuple(map(_url, text.split()))
+
+
+def _url(text: str) -> str:
+    scheme, _, rest = text.rpartition("://")
+    return f"{'ldaps' if rest.rstrip('/').endswith(':636') else scheme or 'ldap'}://{rest}"
 
 
 def login(directory: Directory, name: str, password: str) -> Person | None:
