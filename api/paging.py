@@ -12,6 +12,7 @@ from django.db.models import Model, QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api import keyset, totals
 from api.errors import BadRequest, Unprocessable
 
 _DEFAULT, _LARGEST = 10, 100
@@ -53,38 +54,48 @@ def _read(request: Request, name: str, default: int) -> int:
 def paged(
     request: Request, rows: QuerySet[Row], shape: Callable[[Sequence[Row]], list[Any]], *, at_most: int | None = None
 ) -> Response:
-    """One page of `rows`, and how many there are: two queries, and those of `shape`.
+    """One page of `rows`, and how many there are: two queries at most, and those of `shape`.
 
-    With `at_most` neither the count nor the pages go further than that many rows: for what grows without bound.
+    The link to the next page says by what key that begins (`after`), so that whoever follows it never pays for what
+    lies before. With `at_most` pages by number reach no further than that many rows, nor does the total: for what grows
+    without bound.
     """
     page = Page.of(request)
-    if at_most is not None and page.start >= at_most:
-        raise BadRequest(f"pages reach back {at_most} entries: narrow the list with q")
-    total = (rows if at_most is None else rows.order_by()[:at_most]).count()
-    found = list(rows[page.start : page.start + page.size]) if page.start < total else []
+    order = keyset.order_of(rows)
+    if after := request.query_params.get("after"):
+        found = list(keyset.behind(rows, order, after)[: page.size + 1])
+    elif at_most is not None and page.start >= at_most:
+        raise BadRequest(f"pages by number reach back {at_most} entries: follow the links, or narrow the list with q")
+    else:
+        found = list(rows[page.start : page.start + page.size + 1])
+    more, found = len(found) > page.size, found[: page.size]
+    ends_here = not more and not after and (found or not page.start)
+    total = page.start + len(found) if ends_here else totals.count(rows, at_most=at_most)
     response = Response(shape(found))
     response["X-Total-Count"] = str(total)
-    if links := _links(request, page, total):
+    if links := _links(request, page, keyset.written(order, found[-1]) if more else None):
         response["Link"] = links
     return response
 
 
-def _links(request: Request, page: Page, total: int) -> str:
-    """RFC 8288. The path is the client's own, so that a name keeps the encoding it came in."""
+def _links(request: Request, page: Page, after: str | None) -> str:
+    """RFC 8288. The path is the client's own, so that a name keeps the encoding it came in. `after` is the key of the
+    last entry, "" where the order has none, None where nothing follows."""
     links = []
     if page.number > 1:
         links.append(_link(request, page, page.number - 1, "prev"))
-    if page.start + page.size < total:
-        links.append(_link(request, page, page.number + 1, "next"))
+    if after is not None:
+        links.append(_link(request, page, page.number + 1, "next", after))
     return " , ".join(links)
 
 
-def _link(request: Request, page: Page, number: int, relation: str) -> str:
+def _link(request: Request, page: Page, number: int, relation: str, after: str = "") -> str:
     others = [
         (name, value)
         for name, values in request.query_params.lists()
-        if name not in {"page", "page_size"}
+        if name not in {"page", "page_size", "after"}
         for value in values
     ]
-    query = urlencode([*others, ("page", number), ("page_size", page.size)])
+    key = [("after", after)] if after else []
+    query = urlencode([*others, ("page", number), ("page_size", page.size), *key])
     return f'<{request._request.get_full_path_info().partition("?")[0]}?{query}>; rel="{relation}"'

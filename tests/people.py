@@ -4,6 +4,7 @@ from functools import cache
 
 from django.contrib.auth.hashers import make_password
 
+from api import totals
 from audit import Context, restraint
 from configuration import values
 from projects.models import Member, Project
@@ -43,6 +44,7 @@ def join(project, who, role) -> Member:
 
 
 def forget_everything():
+    totals.forget()
     values.forget()
     directory.forget()
     ldap.forget()

@@ -1,0 +1,105 @@
+"""Pages by key: where one page ended, written into the link to the next, so that no page costs what lies before it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from django.core.exceptions import FieldDoesNotExist, ValidationError
+from django.db.models import Field, Model, Q, QuerySet
+
+from api.errors import BadRequest
+
+_LONGEST = 2048  # characters of a key; more than any name makes
+
+Row = TypeVar("Row", bound=Model)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column that a list is ordered by."""
+
+    field: Field[Any, Any]
+    descending: bool
+
+    @property
+    def name(self) -> str:
+        return self.field.attname
+
+    def beyond(self, value: object) -> Q:
+        return Q(**{f"{self.name}__{'lt' if self.descending else 'gt'}": value})
+
+    def not_before(self, value: object) -> Q:
+        return Q(**{f"{self.name}__{'lte' if self.descending else 'gte'}": value})
+
+
+Order = list[Column] | None
+
+
+def order_of(rows: QuerySet[Any]) -> Order:
+    """The columns that order `rows`, up to the first that no two rows share. None where one of them is another table's
+    or can be null: such a list is paged by number alone."""
+    found = []
+    for text in rows.query.order_by:
+        column = _column(rows.model, str(text)) if isinstance(text, str) else None
+        if column is None:
+            return None
+        found.append(column)
+        if column.field.primary_key:
+            break
+    return found
+
+
+def _column(model: type[Model], text: str) -> Column | None:
+    name = text.removeprefix("-")
+    try:
+        field = model._meta.pk if name == "pk" else model._meta.get_field(name)
+    except FieldDoesNotExist:
+        return None
+    if not isinstance(field, Field) or field.null:
+        return None
+    return Column(field, descending=text.startswith("-"))
+
+
+def written(order: Order, row: Model) -> str:
+    """The key of `row` in a list of this order; "" where the list has none."""
+    if order is None:
+        return ""
+    pairs = [[column.name, column.field.value_to_string(row)] for column in order]
+    return base64.urlsafe_b64encode(json.dumps(pairs).encode()).decode().rstrip("=")
+
+
+def behind(rows: QuerySet[Row], order: Order, key: str) -> QuerySet[Row]:
+    """Those of `rows` that come behind the one whose key this is; BadRequest for a key that isn't of this list."""
+    values = _read(order or [], key)
+    condition, equal = Q(), Q()
+    for column, value in zip(order or [], values, strict=True):
+        condition |= equal & column.beyond(value)
+        equal &= Q(**{column.name: value})
+    # Implied by the rest, and what lets PostgreSQL begin at the right place of an index.
+    return rows.filter((order or [])[0].not_before(values[0]), condition)
+
+
+def _read(order: list[Column], key: str) -> list[object]:
+    try:
+        padded = key + "=" * (-len(key) % 4)
+        pairs = json.loads(base64.b64decode(padded.encode("ascii"), altchars=b"-_", validate=True))
+        names, texts = [name for name, _ in pairs], [text for _, text in pairs]
+        if len(key) > _LONGEST or not order or names != [column.name for column in order]:
+            raise BadRequest("`after` is of another list, or another order of it")
+        return [_value(column.field, text) for column, text in zip(order, texts, strict=True)]
+    except (ValueError, TypeError, RecursionError, OverflowError, binascii.Error, ValidationError) as error:
+        raise BadRequest("`after` is no key of a list: follow the link to the next page as it is") from error
+
+
+def _value(field: Field[Any, Any], text: object) -> object:
+    if not isinstance(text, str) or "\x00" in text:
+        raise ValueError(text)
+    value = field.to_python(text)
+    if value is None:
+        raise ValueError(text)
+    field.run_validators(value)
+    return value
