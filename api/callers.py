@@ -1,4 +1,4 @@
-"""Who is calling: HTTP Basic authentication, or nobody."""
+"""Who is calling: HTTP Basic authentication, a session of the pages, or nobody."""
 
 from __future__ import annotations
 
@@ -10,9 +10,18 @@ from audit.entry import Result
 from audit.restraint import write_refusal
 from projects.personal import is_personal
 from projects.robots import is_robot
-from rbac import credentials
+from rbac import credentials, sessions
 from rbac.actors import ANONYMOUS, Actor
+from rbac.sessions import Carried
 from tokens import basic
+
+
+def session_of(request: HttpRequest) -> Carried | None:
+    """The session that the request carries. A request with an Authorization header carries none, whatever its
+    cookies: it says who is calling, and a foreign page can't make a browser say it."""
+    if request.META.get("HTTP_AUTHORIZATION"):
+        return None
+    return sessions.read(request.COOKIES.get(sessions.COOKIE, ""))
 
 
 def identify(request: HttpRequest) -> Actor:

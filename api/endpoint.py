@@ -16,8 +16,10 @@ from rest_framework.views import APIView
 import audit
 from api import callers, errors
 from configuration import values
+from rbac import csrf
 from rbac.actors import ANONYMOUS, Actor
 from rbac.policy import Scope, can
+from rbac.sessions import Carried
 
 _UNREADABLE = "\x00"
 _SAFE = {"GET", "HEAD"}
@@ -48,14 +50,33 @@ class Endpoint(APIView):
     open_to_all: ClassVar[bool] = False  # true: no credential is looked at
     works_in_read_only: ClassVar[bool] = False
     actor: Actor = ANONYMOUS
+    session: Carried | None = None  # by which the actor was found
 
     def perform_authentication(self, request: Request) -> None:
         if any(_UNREADABLE in value for _, given in request.query_params.lists() for value in given):
             raise errors.BadRequest("a parameter holds a NUL character")
-        self.actor = ANONYMOUS if self.open_to_all else callers.identify(request._request)
+        if not self.open_to_all:
+            self._identify(request)
         changes = request.method not in _SAFE and not self.works_in_read_only
         if changes and self.actor.kind != "anonymous" and values.flag("read_only"):
             raise errors.Denied("the system is in read only mode. Any modification is prohibited.")
+
+    def _identify(self, request: Request) -> None:
+        self.session = callers.session_of(request._request)
+        if self.session is None:
+            self.actor = callers.identify(request._request)
+            return
+        # The browser sends the cookie by itself, whoever made it do so: only a page of ours has the token.
+        token = request.headers.get(csrf.HEADER, "")
+        if request.method not in _SAFE and not csrf.matches(self.session.secret, token):
+            raise errors.Forbidden(f"CSRF token invalid: {csrf.HEADER} is expected, as answered to a GET")
+        self.actor = self.session.actor
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        if self.session:
+            response[csrf.HEADER] = csrf.token(self.session.secret)
+            response["Cache-Control"] = "no-store"
+        return super().finalize_response(request, response, *args, **kwargs)
 
     def get_exception_handler(self) -> Callable[..., Response]:
         return errors.answer

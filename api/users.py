@@ -17,7 +17,7 @@ from api.paging import paged
 from api.query import Field, Listing, a_flag, a_number, a_time
 from api.times import written
 from projects.models import Project
-from rbac import actions, credentials, profiles
+from rbac import actions, credentials, profiles, sessions
 from rbac.actors import Actor
 from rbac.models import User
 from rbac.policy import SYSTEM_SCOPE, can
@@ -214,7 +214,10 @@ class UserPassword(_UserEndpoint):
                 raise Forbidden("the current password is incorrect") from None
         if user.check_password(body["new_password"]):
             raise BadRequest("the new password can't be the same as the old one")
-        actions.set_password(user, body["new_password"], actor=self.actor, context=self.context)
+        with transaction.atomic():
+            actions.set_password(user, body["new_password"], actor=self.actor, context=self.context)
+            if self.session and user.pk == self.actor.user_id:
+                sessions.keep(self.session, user)
         return Response()
 
 

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from audit import spool
+from audit.entry import Context, Result
 from audit.spool import Record
 
 WINDOW = 60.0  # seconds
@@ -65,6 +66,20 @@ def write_refusal(event: Record) -> None:
         spool.write(event)
     elif weight:
         spool.write({**event, "detail": {**event.get("detail", {}), "times": weight}})
+
+
+def write_failed_login(username: str, context: Context, result: Result) -> None:
+    """Record a login that was refused ("failure") or held back ("denied")."""
+    write_refusal(
+        {
+            "actor": username,
+            "operation": "login",
+            "resource_type": "user",
+            "resource": username,
+            "context": context,
+            "result": result,
+        }
+    )
 
 
 def _origin(address: str) -> str:

@@ -40,6 +40,7 @@ FIXED = (
     # By interval, not by cron: a clock that was down at midnight does it when it is back.
     Schedule("audit-partitions", "audit.keep_partitions", every=DAY),
     Schedule("blob-commits", "artifacts.forget_commits", every=DAY),
+    Schedule("sessions", "rbac.forget_sessions", every=HOUR),
 )
 
 # Each answers the schedules that users edit, from its rows (replication policies, scans, …), when the clock asks. One

@@ -1,7 +1,13 @@
-"""The pages' URLs."""
+"""The pages' URLs. Those below `c/` are Harbor's."""
 
 from django.urls import path
 
-from portal import views
+from portal import signing, views
 
-urlpatterns = [path("", views.start, name="start")]
+urlpatterns = [
+    path("", views.start, name="start"),
+    path("account/sign-in", signing.sign_in, name="sign-in"),
+    path("account/sign-out-everywhere", signing.sign_out_everywhere, name="sign-out-everywhere"),
+    path("c/login", signing.login, name="login"),
+    path("c/log_out", signing.log_out, name="log-out"),
+]

@@ -119,6 +119,19 @@ class RolePermission(models.Model):
         return f"{self.resource}:{self.action}"
 
 
+class Session(models.Model):
+    """Somebody signed in to the pages. The secret itself isn't kept; see `rbac.sessions`."""
+
+    digest = models.CharField(max_length=64, unique=True, help_text="SHA-256 of the cookie's secret, hexadecimal")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sessions")
+    session_hash = models.CharField(max_length=64, help_text="the user's at sign-in; it dies when this changes")
+    created_at = models.DateTimeField(default=timezone.now)
+    used_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.user_id} since {self.created_at:%Y-%m-%dT%H:%M:%SZ}"
+
+
 class LoginFailure(models.Model):
     """Failed logins of one user name from one address, for the back-off."""
 

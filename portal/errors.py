@@ -1,0 +1,96 @@
+"""What can go wrong at the pages, and how whatever the domain raises is answered there.
+
+PageError
+├── Malformed          400
+├── NotSignedIn        401   a credential that is wrong
+├── Foreign            403   another site's page sent the browser here
+├── WrongMethod        405
+├── TooManyTries       429
+└── Unavailable        503
+"""
+
+from __future__ import annotations
+
+import logging
+
+from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
+from django.db import InterfaceError, InternalError, OperationalError
+from django.http.multipartparser import MultiPartParserError
+from django.http.request import UnreadablePostError
+
+from audit.spool import SpoolError
+from rbac.credentials import BackOff, InvalidCredentials
+from rbac.errors import DirectoryUnavailable
+
+logger = logging.getLogger(__name__)
+
+
+class PageError(Exception):
+    """The base of them all. The words go to the person."""
+
+    code, status, default = "UNKNOWN", 500, "Something went wrong here. It is written down in the log."
+
+    def __init__(self, message: str = "", *, retry_after: int | None = None) -> None:
+        self.message = message or self.default
+        self.retry_after = retry_after
+        super().__init__(self.message)
+
+
+class Malformed(PageError):
+    code, status, default = "BAD_REQUEST", 400, "The request can't be read."
+
+
+class NotSignedIn(PageError):
+    code, status, default = "UNAUTHORIZED", 401, "Incorrect user name or password."
+
+
+class Foreign(PageError):
+    code, status, default = "FORBIDDEN", 403, "CSRF token invalid: the request does not come from a page of this site."
+
+
+class WrongMethod(PageError):
+    code, status, default = "METHOD_NOT_ALLOWED", 405, "This can't be asked for in this way."
+
+
+class TooManyTries(PageError):
+    code, status = "TOO_MANY_REQUEST", 429
+
+
+class Unavailable(PageError):
+    code, status, default = "UNAVAILABLE", 503, "This can't be answered just now. Try again in a moment."
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message, retry_after=2)
+
+
+# What is raised, by its answer; the first match counts. Anything that isn't here is a bug: 500, masked.
+_ANSWERS: list[tuple[type[Exception], type[PageError]]] = [
+    (InvalidCredentials, NotSignedIn),
+    (OperationalError, Unavailable),
+    (InterfaceError, Unavailable),
+    (InternalError, Unavailable),  # a standby that takes no writes
+    (SpoolError, Unavailable),
+    (DirectoryUnavailable, Unavailable),
+    (RequestDataTooBig, Malformed),
+    (UnreadablePostError, Malformed),
+    (MultiPartParserError, Malformed),
+    (SuspiciousOperation, Malformed),
+    (BadRequest, Malformed),
+]
+
+
+def as_page_error(error: Exception) -> PageError:
+    """The answer to an exception. Outages and bugs are logged, and their words kept back."""
+    if isinstance(error, PageError):
+        return error
+    if isinstance(error, BackOff):
+        return TooManyTries(
+            f"Too many failed sign-ins. Try again in {error.retry_after} seconds.", retry_after=error.retry_after
+        )
+    for kind, answer in _ANSWERS:
+        if isinstance(error, kind):
+            if answer is Unavailable:
+                logger.warning("%s: %s", type(error).__name__, error)
+            return answer()
+    logger.error("unexpected error", exc_info=error)
+    return PageError()

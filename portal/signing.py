@@ -1,0 +1,102 @@
+"""Signing in with name and password, and signing out: for people at a browser, and Harbor's `/c/` for scripts."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+
+import audit
+from audit.restraint import write_failed_login
+from portal import errors, origin
+from portal.pages import of_session, page, session_of, show, signed_in, signed_out, wants_page
+from projects.personal import is_personal
+from projects.robots import is_robot
+from rbac import accounts, credentials, secret, sessions
+from rbac.accounts import Account
+from rbac.models import User
+from rbac.names import is_plausible
+
+START = "/"
+
+
+@page("GET", "HEAD")
+def sign_in(request: HttpRequest) -> HttpResponse:
+    """The form."""
+    if session_of(request):
+        return HttpResponseRedirect(START)
+    return _form(request)
+
+
+@page("POST")
+def login(request: HttpRequest) -> HttpResponse:
+    """`POST /c/login`, with `principal` and `password`: a session of its own, whatever cookie came along."""
+    session = session_of(request)
+    if origin.is_foreign(request) or (session and not _is_ours(request, session)):
+        raise errors.Foreign
+    name, password = request.POST.get("principal", ""), request.POST.get("password", "")
+    try:
+        account = _verify(request, name, password)
+    except (credentials.InvalidCredentials, credentials.BackOff) as error:
+        if not wants_page(request):
+            raise
+        return _form(request, name, errors.as_page_error(error))
+    made = sessions.begin(
+        account, context=audit.context_of(request), instead_of=request.COOKIES.get(sessions.COOKIE, "")
+    )
+    answer = HttpResponseRedirect(START) if wants_page(request) else HttpResponse(content_type="text/plain")
+    return signed_in(request, answer, made)
+
+
+@page("GET", "HEAD")
+def log_out(request: HttpRequest) -> HttpResponse:
+    """`GET /c/log_out`, as Harbor has it. A foreign page that leads here signs nobody out."""
+    response = HttpResponseRedirect(START) if wants_page(request) else HttpResponse(content_type="text/plain")
+    if origin.is_foreign(request):
+        return response
+    session = session_of(request)
+    if session:
+        sessions.end(session, context=audit.context_of(request))
+    return signed_out(response)
+
+
+@page("POST")
+def sign_out_everywhere(request: HttpRequest) -> HttpResponse:
+    """End every session of whoever asks."""
+    session = session_of(request)
+    if session is None:
+        return HttpResponseRedirect(START)
+    if origin.is_foreign(request) or not origin.has_token(request, session):
+        raise errors.Foreign
+    user = User.objects.get(pk=session.account.id)
+    sessions.end_all(user, actor=session.actor, context=audit.context_of(request))
+    return signed_out(HttpResponseRedirect(START))
+
+
+def _is_ours(request: HttpRequest, session: sessions.Carried) -> bool:
+    """The form may have been open since before somebody signed in, in another tab: it has no token then."""
+    return origin.has_token(request, session) or origin.is_vouched(request)
+
+
+def _verify(request: HttpRequest, name: str, password: str) -> Account:
+    context = audit.context_of(request)
+    try:
+        if is_robot(name) or is_personal(password):  # nothing for pages, and nothing to show to a directory
+            raise secret.refuse(name, address=context.address)
+        account = accounts.read(name) if is_plausible(name) else None
+        found = credentials.verify(account, name, password, address=context.address).account
+    except credentials.InvalidCredentials:
+        write_failed_login(name, context, "failure")
+        raise
+    except credentials.BackOff:
+        write_failed_login(name, context, "denied")
+        raise
+    if found is None:
+        raise credentials.InvalidCredentials
+    return found
+
+
+def _form(request: HttpRequest, name: str = "", error: errors.PageError | None = None) -> HttpResponse:
+    facts = {"name": name, "message": error.message if error else "", **of_session(None)}
+    response = show(request, "sign_in", facts, status=error.status if error else 200)
+    if error and error.retry_after is not None:
+        response["Retry-After"] = str(error.retry_after)
+    return response
