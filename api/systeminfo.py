@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from typing import NotRequired, TypedDict
 
-from django.conf import settings
+from django.http import HttpResponse
 from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api import authority
 from api.document import Moment, operation
 from api.endpoint import Endpoint
+from api.errors import NotFound
 from api.times import written
+from artifacts import store
 from configuration import values
+from rbac.policy import SYSTEM_SCOPE
 
 VERSION = "v2.14.0-roadstead"  # the Harbor whose contract is spoken: clients decide by it what they may ask for
 
@@ -24,6 +28,7 @@ class GeneralInfoShape(TypedDict):
     primary_auth_mode: bool
     banner_message: str
     self_registration: bool
+    oidc_provider_name: NotRequired[str]
     current_time: NotRequired[Moment]
     external_url: NotRequired[str]
     registry_url: NotRequired[str]
@@ -45,6 +50,8 @@ class SystemInfo(Endpoint):
             "banner_message": values.text("banner_message"),
             "self_registration": values.flag("self_registration"),
         }
+        if info["auth_mode"] == "oidc_auth":
+            info["oidc_provider_name"] = values.text("oidc_name")
         if self.actor.kind == "anonymous":
             return Response(info)
         host = request.get_host()
@@ -54,19 +61,45 @@ class SystemInfo(Endpoint):
             "external_url": f"{request.scheme}://{host}",
             "registry_url": host,
             "harbor_version": VERSION,
-            "has_ca_root": False,
+            "has_ca_root": request.scheme == "https" and authority.certificate() is not None,
             "notification_enable": values.flag("notification_enable"),
             "project_creation_restriction": values.text("project_creation_restriction"),
             "read_only": values.flag("read_only"),
-            "registry_storage_provider_name": _storage(),
+            "registry_storage_provider_name": store.driver(),
         }
         return Response(whole)
 
 
-def _storage() -> str:
-    """The kind of blob store, by Distribution's names."""
-    kinds = {"FILESYSTEM": "filesystem", "S3": "s3", "GCS": "gcs", "AZURE": "azure"}
-    return next(
-        (kind for prefix, kind in kinds.items() if any(n.startswith(prefix) for n in settings.REGISTRY_STORAGE)),
-        "filesystem",
-    )
+class StorageShape(TypedDict):
+    """Bytes."""
+
+    total: int
+    free: int
+
+
+class SystemInfoShape(TypedDict):
+    storage: list[StorageShape]
+
+
+class Volumes(Endpoint):
+    @operation("getVolumes", answers=SystemInfoShape, refuses=[403, 404])
+    def get(self, request: Request) -> Response:  # noqa: ARG002
+        """getVolumes: how much room there is where the blobs are, if that is a file system."""
+        self.require("system-volumes:read", SYSTEM_SCOPE)
+        room = store.room()
+        if room is None:
+            raise NotFound("the blobs are in an object store, whose provider knows its size")
+        return Response({"storage": [{"total": room.total, "free": room.free}]})
+
+
+class Certificate(Endpoint):
+    open_to_all = True
+
+    @operation("getCert", answers=str, media_type="application/octet-stream", refuses=[404])
+    def get(self, request: Request) -> HttpResponse:  # noqa: ARG002
+        """getCert: the authority that docker has to trust, if the operator gave its certificate."""
+        found = authority.certificate()
+        if found is None:
+            raise NotFound("no certificate of an authority is set up")
+        headers = {"Content-Disposition": "attachment; filename=ca.crt"}
+        return HttpResponse(found, content_type="application/octet-stream", headers=headers)

@@ -37,6 +37,8 @@ urlpatterns = [
     route("configurations", configurations.Configurations),
     route("internalconfig", configurations.InternalConfig),
     route("systeminfo", systeminfo.SystemInfo),
+    route("systeminfo/getcert", systeminfo.Certificate),
+    route("systeminfo/volumes", systeminfo.Volumes),
     route("statistics", overview.Statistics),
     route("search", overview.Search),
     route("audit-logs", logs.AuditLogs),

@@ -6,12 +6,14 @@ REGISTRY_STORAGE_* variables that Distribution reads, and reached through django
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -43,6 +45,25 @@ def driver() -> str:
         if _environment(name):
             return name.lower()
     return "filesystem"
+
+
+class Room(NamedTuple):
+    """How large the file system is, and what is left of it, in bytes."""
+
+    total: int
+    free: int
+
+
+def room() -> Room | None:
+    """The room where the blobs are; None for an object store. Raises Unavailable when it can't be seen."""
+    if driver() != "filesystem":
+        return None
+    root = Path(storage().path(""))
+    try:
+        found = os.statvfs(next(path for path in (root, *root.parents) if path.exists()))  # the first push makes it
+    except OSError as error:
+        raise Unavailable from error
+    return Room(total=found.f_blocks * found.f_frsize, free=found.f_bavail * found.f_frsize)
 
 
 @cache

@@ -37,6 +37,9 @@ DEBUG = _flag("ROADSTEAD_DEBUG")
 ALLOWED_HOSTS = os.environ.get("ROADSTEAD_ALLOWED_HOSTS", "*").split(",")
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
+# The certificate of the authority behind ours, for clients to fetch: /api/v2.0/systeminfo/getcert.
+CA_CERT = Path(os.environ["ROADSTEAD_CA_CERT"]) if os.environ.get("ROADSTEAD_CA_CERT") else None
+
 INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.auth",

@@ -20,6 +20,8 @@ OPERATIONS = [
     ("get", "ping", "nobody"),
     ("get", "health", "nobody"),
     ("get", "systeminfo", "nobody"),
+    ("get", "systeminfo/getcert", "nobody"),
+    ("get", "systeminfo/volumes", "admin"),
     ("get", "search?q=x", "nobody"),
     ("get", "projects", "nobody"),
     ("get", "repositories", "nobody"),
