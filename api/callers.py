@@ -1,17 +1,22 @@
-"""Who is calling: HTTP Basic authentication, a session of the pages, or nobody."""
+"""Who is calling: HTTP Basic authentication, a bearer token, a session of the pages, or nobody."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from django.http import HttpRequest
 
 import audit
 from api.errors import Unauthorized
-from audit.entry import Result
-from audit.restraint import write_refusal
+from audit import spool
+from audit.restraint import write_failed_login
+from projects import bearers
 from projects.personal import is_personal
 from projects.robots import is_robot
 from rbac import credentials, sessions
 from rbac.actors import ANONYMOUS, Actor
+from rbac.credentials import Verified
 from rbac.sessions import Carried
 from tokens import basic
 
@@ -27,34 +32,56 @@ def session_of(request: HttpRequest) -> Carried | None:
 def identify(request: HttpRequest) -> Actor:
     """The actor of the request's credential, ANONYMOUS without one. Raises Unauthorized and InvalidCredentials for a
     bad one (it never counts as none), and BackOff."""
+    header = request.META.get("HTTP_AUTHORIZATION", "")
+    if not header:
+        return ANONYMOUS
+    scheme, _, rest = header.partition(" ")
+    if scheme.lower() == "bearer":
+        return _by_bearer(rest.strip(), audit.context_of(request))
+    return _by_basic(header, audit.context_of(request))
+
+
+def _by_basic(header: str, context: audit.Context) -> Actor:
     try:
-        presented = basic.parse(request.META.get("HTTP_AUTHORIZATION", ""))
+        presented = basic.parse(header)
     except basic.MalformedAuthorization as error:
-        raise Unauthorized("Basic authentication is expected") from error
+        raise Unauthorized("Basic or Bearer authentication is expected") from error
     if presented is None:
         return ANONYMOUS
-    if is_robot(presented.username) or is_personal(presented.password):
-        # Not yet taken here; and a secret of ours is nothing to show to a directory.
-        raise Unauthorized("robots and personal access tokens can't use the API yet")
-    context = audit.context_of(request)
+    username, password = presented.username, presented.password
+    with _refusals_recorded(username, context):
+        if is_robot(username):
+            return _machine(bearers.robot(username, password, address=context.address), context)
+        if is_personal(password):
+            return _machine(bearers.token(password, username=username, address=context.address), context)
+        return credentials.authenticate(username, password, address=context.address)
+
+
+def _by_bearer(presented: str, context: audit.Context) -> Actor:
+    """A personal access token alone says whose it is."""
+    if not is_personal(presented):
+        raise Unauthorized("this is no bearer token that is taken here")
+    with _refusals_recorded(ANONYMOUS.name, context):
+        return _machine(bearers.token(presented, address=context.address), context)
+
+
+def _machine(verified: Verified, context: audit.Context) -> Actor:
+    """A robot, or a user by a token: its login is recorded as seldom as its use is noted, as at the token service."""
+    name = verified.actor.name
+    if verified.fresh:
+        spool.write(
+            {"actor": name, "operation": "login", "resource_type": "user", "resource": name, "context": context}
+        )
+    return verified.actor
+
+
+@contextmanager
+def _refusals_recorded(username: str, context: audit.Context) -> Iterator[None]:
     try:
-        return credentials.authenticate(presented.username, presented.password, address=context.address)
+        yield
     except credentials.InvalidCredentials:
-        _record(presented.username, context, "failure")
+        write_failed_login(username, context, "failure")
         raise
     except credentials.BackOff:
-        _record(presented.username, context, "denied")
+        write_failed_login(username, context, "denied")
         raise
-
-
-def _record(username: str, context: audit.Context, result: Result) -> None:
-    write_refusal(
-        {
-            "actor": username,
-            "operation": "login",
-            "resource_type": "user",
-            "resource": username,
-            "context": context,
-            "result": result,
-        }
-    )

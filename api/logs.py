@@ -16,6 +16,7 @@ from api.paging import paged
 from api.query import Field, Listing, a_number, a_time
 from api.times import written
 from audit.models import AuditRecord
+from rbac.policy import SYSTEM_SCOPE, can
 
 FURTHEST = 10_000  # records that are counted and that pages reach back: the table grows without bound
 
@@ -79,7 +80,7 @@ class _Log(Endpoint):
         """All there is; without being an administrator, of the projects whose log one may read."""
         self.require_somebody()
         rows = AuditRecord.objects.all()
-        if not self.actor.is_admin:
+        if not can(self.actor, "audit-log:list", SYSTEM_SCOPE):
             names = places.projects_with(self.actor, "log:list").values_list("name", flat=True)
             rows = rows.filter(project__in=list(names))
         return rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from api.endpoint import Endpoint
 from api.errors import BadRequest, NotFound, Unprocessable
@@ -15,11 +15,9 @@ from oci.errors import NameInvalid, RegistryError
 from oci.reference import parse_reference, parse_repository
 from projects import actions
 from projects.errors import ProjectUnknown
-from projects.models import Member, Project
+from projects.models import Project
 from rbac.actors import Actor
-from rbac.matrix import PUBLIC
-from rbac.models import GroupUser
-from rbac.policy import roles_with
+from rbac.policy import ALL_PROJECTS, can
 
 _NUMBER = re.compile(r"[0-9]{1,30}", re.ASCII)
 _BIGGEST = 2**63 - 1
@@ -44,7 +42,7 @@ def project(view: Endpoint, name_or_id: str, permission: str, *, named: bool = F
         by_id = not named and _is_id(view, name_or_id)
         found = _by_id(int(name_or_id)) if by_id else actions.find(name_or_id)
     except ProjectUnknown:
-        if view.actor.is_admin:
+        if can(view.actor, permission, ALL_PROJECTS):
             raise
         raise view.refusal() from None
     view.require(permission, found)
@@ -81,15 +79,7 @@ def repository(view: Endpoint, project_name: str, repository_name: str, permissi
 
 def projects_with(actor: Actor, permission: str) -> QuerySet[Project]:
     """The projects in which `actor` may do `permission`, for a list over all of them."""
-    if actor.is_admin:
-        return Project.objects.all()
-    roles = roles_with(permission)
-    reached = Q(public=True) if PUBLIC in roles else Q(pk__in=[])
-    if actor.user_id is not None:
-        groups = GroupUser.objects.filter(user=actor.user_id).values("group")
-        held = Member.objects.filter(role__in=roles).filter(Q(user=actor.user_id) | Q(group__in=groups))
-        reached |= Q(pk__in=held.values("project"))
-    return Project.objects.visible_to(actor).filter(reached)
+    return Project.objects.with_permission(actor, permission)
 
 
 def reference(text: str) -> Digest | str:

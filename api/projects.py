@@ -17,7 +17,6 @@ from api.paging import paged
 from api.query import Field, Listing, a_flag, a_number, a_time
 from api.times import written
 from artifacts.models import Repository
-from configuration import values
 from projects import actions, metadata
 from projects.models import Member, Project
 from rbac.actors import Actor
@@ -166,13 +165,12 @@ class Projects(Endpoint):
 
     @operation("createProject", body=bodies.NewProject, status=201, query=[NAME_IN_LOCATION], refuses=[403, 409])
     def post(self, request: Request) -> Response:
-        """createProject: by anybody with an account, unless the configuration reserves it to administrators."""
+        """createProject: by anybody with an account, unless the configuration reserves it to administrators. What a
+        robot of the system creates has no owner."""
         self.require_somebody()
-        if values.text("project_creation_restriction") == "adminonly" and not self.actor.is_admin:
-            raise Forbidden("Only system admin can create project")
+        if not actions.may_create(self.actor):
+            raise Forbidden("Only system admin can create project") if self.actor.reach is None else self.refusal()
         owner = User.objects.filter(pk=self.actor.user_id).first() if self.actor.user_id is not None else None
-        if owner is None:
-            raise Forbidden("only a user can create a project")
         body = bodies.read(bodies.NewProject, request)
         project = metadata.create_project(
             body["project_name"], _settings(body), owner=owner, actor=self.actor, context=self.context

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any, TypedDict
 
 from django.db import transaction
@@ -12,15 +12,14 @@ from rest_framework.response import Response
 from api import bodies, places
 from api.document import LISTED, PAGED, Moment, Query, operation
 from api.endpoint import Endpoint
-from api.errors import BadRequest, Forbidden, NotFound, Unprocessable
+from api.errors import BadRequest, Forbidden, NotFound, PreconditionFailed, Unprocessable
 from api.paging import paged
 from api.query import Field, Listing, a_flag, a_number, a_time
 from api.times import written
 from projects.models import Project
 from rbac import actions, credentials, profiles, sessions
-from rbac.actors import Actor
 from rbac.models import User
-from rbac.policy import SYSTEM_SCOPE, can
+from rbac.policy import SYSTEM_SCOPE, held
 from rbac.roles import known_permissions
 
 _USERS = Listing(
@@ -112,10 +111,12 @@ class UserSearch(Endpoint):
 
 
 class CurrentUser(Endpoint):
-    @operation("getCurrentUserInfo", answers=UserRespShape)
+    @operation("getCurrentUserInfo", answers=UserRespShape, refuses=[412])
     def get(self, request: Request) -> Response:  # noqa: ARG002
-        """getCurrentUserInfo"""
+        """getCurrentUserInfo: a robot is no user."""
         self.require_somebody()
+        if self.actor.user_id is None:
+            raise PreconditionFailed("the caller is a robot, no user")
         return Response(_shape(_find(self.actor.user_id)))
 
 
@@ -145,26 +146,15 @@ class CurrentPermissions(Endpoint):
         project = Project.objects.filter(pk=int(project_id)).first()
         if project is None:
             return []
-        held = _Held(project, self.actor)
-        return [permission for permission in sorted(known_permissions()) if can(self.actor, permission, held)]
-
-
-class _Held:
-    """A project whose roles were read already, to be asked many questions."""
-
-    def __init__(self, project: Project, actor: Actor) -> None:
-        self.place = project.name
-        self._roles = project.roles_of(actor)
-
-    def roles_of(self, actor: Actor) -> Collection[int]:  # noqa: ARG002
-        return self._roles
+        return sorted(held(self.actor, known_permissions(), project))
 
 
 class _UserEndpoint(Endpoint):
     def subject(self, user_id: str, permission: str) -> User:
-        """The user of the path, for that user and for administrators."""
+        """The user of the path, for administrators and for that user; by a token it may only be read."""
         wanted = places.number(user_id, "user_id")
-        if wanted != self.actor.user_id:
+        bounded = self.actor.reach is not None and permission != "user:read"
+        if wanted != self.actor.user_id or bounded:
             self.require(permission, SYSTEM_SCOPE)
         return _find(wanted)
 

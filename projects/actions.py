@@ -8,7 +8,9 @@ from django.db.models import ProtectedError
 
 import audit
 from audit import Context
+from configuration import values
 from projects.errors import (
+    GrantTooWide,
     InvalidProjectName,
     MemberExists,
     MemberUnknown,
@@ -22,9 +24,11 @@ from rbac.actors import Actor
 from rbac.errors import RoleUnknown
 from rbac.matrix import PROJECT_ADMIN
 from rbac.models import Group, Role, User
+from rbac.policy import SYSTEM_SCOPE, can, held, permissions_of
 
 _NAME = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
 _LONGEST = 255
+_CREATE = "project:create"
 
 
 def parse_name(text: str) -> str:
@@ -52,6 +56,18 @@ def find_role(name: str) -> Role:
     if name not in roles:
         raise RoleUnknown(f"there is no role {name}; there are {', '.join(sorted(roles))}")
     return roles[name]
+
+
+def may_create(actor: Actor) -> bool:
+    """Whether `actor` may create a project: anybody with an account, unless that is reserved to administrators.
+
+    Who is bounded needs `project:create` within its bounds.
+    """
+    if can(actor, _CREATE, SYSTEM_SCOPE):
+        return True
+    if actor.user_id is None or values.text("project_creation_restriction") == "adminonly":
+        return False
+    return actor.reach is None or actor.reach.covers(_CREATE, SYSTEM_SCOPE.place)
 
 
 @transaction.atomic
@@ -107,8 +123,8 @@ def _deleted(name: str) -> None:
 
 @transaction.atomic
 def add_member(project: Project, who: User | Group, role: Role, *, actor: Actor, context: Context) -> Member:
-    """Give a user or a group a role. Raises MemberExists, RoleNotAssignable."""
-    _check_assignable(role)
+    """Give a user or a group a role. Raises MemberExists, RoleNotAssignable, GrantTooWide."""
+    _check_role(role, project, actor)
     user, group = _user_or_group(who)
     member = Member(project=project, user=user, group=group, role=role)
     try:
@@ -122,8 +138,8 @@ def add_member(project: Project, who: User | Group, role: Role, *, actor: Actor,
 
 @transaction.atomic
 def change_role(member: Member, role: Role, *, actor: Actor, context: Context) -> None:
-    """Give a member another role. Raises RoleNotAssignable."""
-    _check_assignable(role)
+    """Give a member another role. Raises RoleNotAssignable, GrantTooWide."""
+    _check_role(role, member.project, actor)
     member.role = role
     member.save(update_fields=["role"])
     _record_member(actor, "update", member, context)
@@ -150,9 +166,13 @@ def _user_or_group(who: User | Group) -> tuple[User | None, Group | None]:
     return (who, None) if isinstance(who, User) else (None, who)
 
 
-def _check_assignable(role: Role) -> None:
+def _check_role(role: Role, project: Project, actor: Actor) -> None:
+    """Nobody gives what it doesn't hold itself: a robot that may add members adds no administrators."""
     if not role.assignable:
         raise RoleNotAssignable(f"the role {role} can't be given to a member")
+    granted = permissions_of(role.pk)
+    if lacking := sorted(granted - held(actor, granted, project)):
+        raise GrantTooWide(f"{actor.name} doesn't hold {lacking[0]} in {project}, which the role {role} grants")
 
 
 def _record(actor: Actor, operation: str, project: Project, context: Context, **detail: object) -> None:

@@ -17,8 +17,9 @@ from rbac.names import is_plausible
 
 USED_WITHIN = timedelta(minutes=5)  # how exact `used_at` is: it isn't worth a write per request
 
+ROBOT = "b.id, b.name, b.disabled, b.expires_at, b.used_at, b.secret, b.previous_secret, b.previous_until"
 _ROBOT = Reading(
-    who="b.id, b.name, b.disabled, b.expires_at, b.used_at, b.secret, b.previous_secret, b.previous_until",
+    who=ROBOT,
     source="LEFT JOIN projects_robot b ON b.name = %s",
     held="""NULL::bigint[], CASE WHEN p.id IS NOT NULL THEN ARRAY(
         SELECT unnest(g.permissions) FROM projects_robotgrant g
@@ -27,14 +28,14 @@ _ROBOT = Reading(
 )
 
 
-_PERSONAL_FACTS = "t.id, t.session_epoch, t.expires_at, t.used_at"
+PERSONAL = "t.id, t.session_epoch, t.expires_at, t.used_at"
 _PERSONAL_HELD = f"""{access.ROLES}, CASE WHEN p.id IS NOT NULL THEN ARRAY(
     SELECT unnest(g.permissions) FROM projects_personaltokengrant g
     WHERE g.token_id = t.id AND (g.project_id = p.id OR g.project_id IS NULL)
 ) END"""  # noqa: S608
 _PERSONAL_BY_DIGEST, _PERSONAL_BY_ID = (
     Reading(
-        who=f"{access.ACCOUNT}, {_PERSONAL_FACTS}",
+        who=f"{access.ACCOUNT}, {PERSONAL}",
         source=f"LEFT JOIN projects_personaltoken t ON t.{key} = %s"
         " LEFT JOIN rbac_user a ON a.id = t.user_id AND a.username = %s",
         held=_PERSONAL_HELD,
@@ -44,8 +45,8 @@ _PERSONAL_BY_DIGEST, _PERSONAL_BY_ID = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Robot:
-    """A robot's row."""
+class RobotRow:
+    """A robot as stored at the moment of the question: the columns ROBOT."""
 
     id: int
     name: str
@@ -65,6 +66,22 @@ class _Robot:
         return [self.secret, self.previous_secret] if overlapping else [self.secret]
 
 
+@dataclass(frozen=True, slots=True)
+class TokenRow:
+    """A personal access token likewise: the columns PERSONAL."""
+
+    id: int
+    session_epoch: int
+    expires_at: datetime | None
+    used_at: datetime | None
+
+    def is_good(self, account: Account, now: datetime) -> bool:
+        """Whether `account` may sign in by it: its user, or nobody (of columns that are all null)."""
+        if account.id is None or not account.is_active or self.session_epoch != account.session_epoch:
+            return False
+        return self.expires_at is None or now < self.expires_at
+
+
 def verify_robot(
     username: str, presented: str, repositories: Sequence[str], *, address: str
 ) -> tuple[Verified, list[Grant]]:
@@ -72,14 +89,20 @@ def verify_robot(
 
     `fresh` once in a while: when its last use was noted. Raises InvalidCredentials, BackOff.
     """
-    robot, found = _read_robot(username, repositories)
+    row, found = _read_robot(username, repositories)
+    robot, fresh = admit_robot(row, username, presented, address=address)
+    return Verified(_actor(robot, found), fresh=fresh), found
+
+
+def admit_robot(robot: RobotRow | None, username: str, presented: str, *, address: str) -> tuple[RobotRow, bool]:
+    """The robot, if the secret is its own, and whether this use was noted. Raises InvalidCredentials, BackOff."""
     now = datetime.now(UTC)
     if robot is None or not robot.is_alive(now) or not secret.matches(presented, robot.secrets(now)):
         raise secret.refuse(username, address=address)
-    stale = is_stale(robot.used_at, now)
+    stale = _is_stale(robot.used_at, now)
     if stale:
         Robot.objects.filter(pk=robot.id).update(used_at=now)
-    return Verified(_actor(robot, found), fresh=stale), found
+    return robot, stale
 
 
 def verify_token(
@@ -89,20 +112,25 @@ def verify_token(
 
     `fresh` once in a while: when the token's last use was noted. Raises InvalidCredentials, BackOff.
     """
-    now = datetime.now(UTC)
     name = username if is_plausible(username) else None
     row, found = _PERSONAL_BY_DIGEST.read((secret.digest_of(presented), name), repositories)
-    actor = _token_actor(row, found, now)
-    if actor is None:
+    account, token = _owner_and_token(row)
+    fresh = admit_token(account, token, username, address=address)
+    return Verified(_token_actor(account, token, found), fresh=fresh), found
+
+
+def admit_token(account: Account, token: TokenRow, username: str, *, address: str) -> bool:
+    """Whether this use of a token was noted. Raises InvalidCredentials, BackOff for one that is no good."""
+    now = datetime.now(UTC)
+    if not token.is_good(account, now):
         raise secret.refuse(username, address=address)
-    token, *_, used_at = row[-4:]
-    stale = is_stale(used_at, now)
+    stale = _is_stale(token.used_at, now)
     if stale:
-        PersonalToken.objects.filter(pk=token).update(used_at=now)
-    return Verified(actor, fresh=stale), found
+        PersonalToken.objects.filter(pk=token.id).update(used_at=now)
+    return stale
 
 
-def is_stale(used_at: datetime | None, now: datetime) -> bool:
+def _is_stale(used_at: datetime | None, now: datetime) -> bool:
     """Whether a use is worth being noted."""
     return used_at is None or now - used_at > USED_WITHIN
 
@@ -114,8 +142,10 @@ def standing(subject: str, repositories: Sequence[str], *, token: int | None) ->
     """
     if token is not None:
         row, found = _PERSONAL_BY_ID.read((token, subject), repositories)
-        actor = _token_actor(row, found, datetime.now(UTC))
-        return (actor, found) if actor else (ANONYMOUS, access.grants(None, repositories)[1])
+        owner, facts = _owner_and_token(row)
+        if facts.is_good(owner, datetime.now(UTC)):
+            return _token_actor(owner, facts, found), found
+        return ANONYMOUS, access.grants(None, repositories)[1]
     if is_robot(subject):
         robot, found = _read_robot(subject, repositories)
         if robot is not None and robot.is_alive(datetime.now(UTC)):
@@ -134,21 +164,25 @@ def visible_projects(subject: str, *, token: int | None) -> list[int] | None:
     return access.visible_projects(subject or None)
 
 
-def _read_robot(username: str, repositories: Sequence[str]) -> tuple[_Robot | None, list[Grant]]:
-    row, found = _ROBOT.read((username.removeprefix(prefix()) if is_plausible(username) else None,), repositories)
-    return (_Robot(*row) if row[0] is not None else None), found
+def _read_robot(username: str, repositories: Sequence[str]) -> tuple[RobotRow | None, list[Grant]]:
+    row, found = _ROBOT.read((bare_name(username),), repositories)
+    return (RobotRow(*row) if row[0] is not None else None), found
 
 
-def _actor(robot: _Robot, found: Sequence[Grant]) -> Actor:
+def bare_name(username: str) -> str | None:
+    """What a robot of this name at a login is stored as; None for what is nobody's name."""
+    return username.removeprefix(prefix()) if is_plausible(username) else None
+
+
+def _actor(robot: RobotRow, found: Sequence[Grant]) -> Actor:
     return Actor(kind="robot", name=login_name(robot.name), reach=reach_of(found, held=True))
 
 
-def _token_actor(row: tuple[Any, ...], found: Sequence[Grant], now: datetime) -> Actor | None:
-    """The user as far as the token reaches, None if one of the two is no good. An administrator is none beyond it."""
-    account, (token, epoch, expires_at, _) = Account(*row[:-4]), row[-4:]
-    if account.id is None or not account.is_active or epoch != account.session_epoch:
-        return None
-    if expires_at is not None and expires_at <= now:
-        return None
-    reach = reach_of(found, held=account.is_admin, token=token)
+def _owner_and_token(row: tuple[Any, ...]) -> tuple[Account, TokenRow]:
+    return Account(*row[:-4]), TokenRow(*row[-4:])
+
+
+def _token_actor(account: Account, token: TokenRow, found: Sequence[Grant]) -> Actor:
+    """The user as far as the token reaches. An administrator is none beyond it."""
+    reach = reach_of(found, held=account.is_admin, token=token.id)
     return Actor(kind="user", name=account.username, user_id=account.id, reach=reach)

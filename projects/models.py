@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from rbac.actors import Actor
 from rbac.matrix import PUBLIC
-from rbac.models import Group, Role, User
+from rbac.models import Group, GroupUser, Role, User
+from rbac.policy import SYSTEM_SCOPE, can, roles_with
 from rbac.reach import EVERYWHERE
 
 
@@ -22,17 +23,21 @@ def _held_by(actor: Actor) -> Q:
     )
 
 
-def _reached_by(actor: Actor) -> Q:
-    """The projects that `actor` isn't kept from by its reach."""
-    if actor.reach is None or EVERYWHERE in actor.reach.places:
-        return Q(pk__isnull=False)
-    return Q(name__in=actor.reach.places)
+def _reached_by(actor: Actor, permission: str | None = None) -> Q:
+    """The projects that `actor` isn't kept from by its reach, as to `permission` or (None) as to anything."""
+    if actor.reach is None:
+        return _ANY
+    places = actor.reach.places if permission is None else actor.reach.where(permission)
+    return _ANY if EVERYWHERE in places else Q(name__in=places)
+
+
+_ANY, _NONE = Q(pk__isnull=False), Q(pk__in=[])
 
 
 class ProjectQuerySet(models.QuerySet["Project"]):
     def visible_to(self, actor: Actor) -> ProjectQuerySet:
         """The projects whose existence `actor` may know of: the public ones and its own; an administrator, all."""
-        if actor.is_admin or actor.kind == "system":
+        if can(actor, "project:list", SYSTEM_SCOPE):
             return self
         reached = _reached_by(actor)
         if actor.reach is not None and actor.reach.held:
@@ -41,6 +46,22 @@ class ProjectQuerySet(models.QuerySet["Project"]):
             return self.filter(public=True)
         own = Member.objects.filter(_held_by(actor)).values("project")
         return self.filter(Q(public=True) | (Q(pk__in=own) & reached))
+
+    def with_permission(self, actor: Actor, permission: str) -> ProjectQuerySet:
+        """The projects in which `actor` may do `permission`: what `rbac.policy.can` says, for a list over all."""
+        if actor.is_admin or actor.kind == "system":
+            return self
+        roles = roles_with(permission)
+        anybody = Q(public=True) if PUBLIC in roles else _NONE
+        reached = _reached_by(actor, permission)
+        if actor.reach is not None and actor.reach.held:
+            return self.filter(anybody | reached)
+        if actor.user_id is None:
+            return self.filter(anybody)
+        groups = GroupUser.objects.filter(user=actor.user_id).values("group")
+        mine = Q(user=actor.user_id) | Q(group__in=groups)
+        own = Member.objects.filter(mine, role__in=roles).values("project")
+        return self.filter(anybody | (Q(pk__in=own) & reached))
 
 
 class Project(models.Model):
@@ -97,7 +118,7 @@ class Member(models.Model):
 class Robot(models.Model):
     """An account for machines, of one project or of the whole system. It holds its own permissions and no roles.
 
-    Of its secrets, of which two can be good for a while, only SHA-256 digests are kept.
+    Of its secrets, of which two can be good for a while, only digests are kept (see `rbac.secret`).
     """
 
     name = models.CharField(
@@ -108,8 +129,13 @@ class Robot(models.Model):
     )
     description = models.CharField(max_length=255, blank=True, default="")
     creator = models.CharField(max_length=255, blank=True, default="", help_text="the maker's name at that time")
-    secret = models.CharField(max_length=64)
-    previous_secret = models.CharField(max_length=64, blank=True, default="")
+    creator_kind = models.CharField(max_length=16, default="system", help_text="as `rbac.actors.Actor.kind`")
+    creator_ref = models.BigIntegerField(default=0, help_text="the id of that user or robot")
+    system_permissions = ArrayField(
+        models.CharField(max_length=128), default=list, help_text="held of the installation itself"
+    )
+    secret = models.CharField(max_length=255)
+    previous_secret = models.CharField(max_length=255, blank=True, default="")
     previous_until = models.DateTimeField(null=True)
     duration = models.IntegerField(default=-1, help_text="days from its creation; -1: for ever")
     expires_at = models.DateTimeField(null=True)
@@ -148,6 +174,9 @@ class PersonalToken(models.Model):
     name = models.CharField(max_length=64)
     digest = models.CharField(max_length=64, unique=True, help_text="SHA-256 of the secret, hexadecimal")
     session_epoch = models.PositiveIntegerField(help_text="the user's at its creation")
+    system_permissions = ArrayField(
+        models.CharField(max_length=128), default=list, help_text="how far it reaches into the installation itself"
+    )
     expires_at = models.DateTimeField(null=True)
     used_at = models.DateTimeField(null=True, help_text="to within some minutes")
     created_at = models.DateTimeField(default=timezone.now)

@@ -59,8 +59,9 @@ def create_user(
 def set_password(user: User, password: str, *, actor: Actor, context: Context) -> None:
     """Another password. The old one, its sessions and refresh tokens are dead at once.
 
-    Raises InvalidPassword, and Protected for a user whom the directory verifies.
+    Raises InvalidPassword, and Protected for a user whom the directory verifies or an actor who is bounded.
     """
+    _refuse_bounded(actor)
     if user.ldap_dn:
         raise Protected(f"the password of {user.username} is the directory's")
     check_rules(password)
@@ -88,7 +89,8 @@ def unlock_user(user: User, *, actor: Actor, context: Context) -> None:
 
 @transaction.atomic
 def set_admin(user: User, is_admin: bool, *, actor: Actor, context: Context) -> None:
-    """Make the user a system administrator, or no longer one."""
+    """Make the user a system administrator, or no longer one. Raises Protected, for an actor who is bounded too."""
+    _refuse_bounded(actor)
     if not is_admin:
         _refuse_first_administrator(user, "demoted")
     user.is_admin = is_admin
@@ -100,6 +102,8 @@ def set_admin(user: User, is_admin: bool, *, actor: Actor, context: Context) -> 
 @transaction.atomic
 def delete_user(user: User, *, actor: Actor, context: Context) -> None:
     """The user, with memberships, group places and refresh tokens. What was owned has no owner afterwards."""
+    if user.is_admin:
+        _refuse_bounded(actor)
     _refuse_first_administrator(user, "deleted")
     user.delete()
     _record(actor, "delete", user, context)
@@ -143,6 +147,12 @@ def remove_from_group(group: Group, user: User, *, actor: Actor, context: Contex
     if removed:
         _record(actor, "update", group, context, removed=user.username)
     return bool(removed)
+
+
+def _refuse_bounded(actor: Actor) -> None:
+    """Whose rights are bounded would get around that as somebody whose password it set, or whom it made more."""
+    if actor.reach is not None:
+        raise Protected("a robot or a personal access token changes neither passwords nor administrators")
 
 
 def _refuse_first_administrator(user: User, deed: str) -> None:

@@ -1,7 +1,8 @@
 """The one question about permission: may this actor do this deed here?"""
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from typing import Protocol
 
 from rbac.actors import Actor
@@ -33,6 +34,17 @@ class _Whole:
 
     def roles_of(self, actor: Actor) -> Collection[int]:  # noqa: ARG002
         return ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A place whose roles were read already, to be asked many questions."""
+
+    place: str
+    roles: Collection[int]
+
+    def roles_of(self, actor: Actor) -> Collection[int]:  # noqa: ARG002
+        return self.roles
 
 
 SYSTEM_SCOPE: Scope = _Whole(SYSTEM)
@@ -75,6 +87,17 @@ def can(actor: Actor, permission: str, scope: Scope) -> bool:
         return False
     granted = _matrix.granted()
     return any((role, permission) in granted for role in roles)
+
+
+def held(actor: Actor, permissions: Iterable[str], scope: Scope) -> frozenset[str]:
+    """Those of `permissions` that `actor` has in `scope`, whose roles are read once."""
+    read = _Read(scope.place, scope.roles_of(actor))
+    return frozenset(permission for permission in permissions if can(actor, permission, read))
+
+
+def permissions_of(role: int) -> frozenset[str]:
+    """What a role grants."""
+    return frozenset(permission for holder, permission in _matrix.granted() if holder == role)
 
 
 def roles_with(permission: str) -> frozenset[int]:

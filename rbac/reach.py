@@ -23,6 +23,10 @@ class Reach:
         places = (place,) if place == SYSTEM else (place, EVERYWHERE)
         return any((where, what) in self.pairs for where in places for what in (permission, ANYTHING))
 
+    def where(self, permission: str) -> frozenset[str]:
+        """The places in which it covers `permission`; EVERYWHERE stands for every project."""
+        return frozenset(place for place, what in self.pairs if what in {permission, ANYTHING})
+
     @property
     def places(self) -> frozenset[str]:
         """Where it reaches anything at all."""

@@ -1,4 +1,4 @@
-"""Django's client as somebody who signs in with Basic authentication, before the API."""
+"""Django's client as somebody who signs in with Basic authentication or a bearer token, before the API."""
 
 import base64
 import json
@@ -13,10 +13,11 @@ BASE = "/api/v2.0/"
 
 
 class Caller:
-    """One client of the API: a user by name, or nobody."""
+    """One client of the API: a user by name, whose token `bearer` is, or nobody."""
 
-    def __init__(self, username: str | None = None, password: str = PASSWORD) -> None:
-        self.headers: dict[str, str] = {}
+    def __init__(self, username: str | None = None, password: str = PASSWORD, *, bearer: str = "") -> None:
+        self.password = bearer or password
+        self.headers: dict[str, str] = {"Authorization": f"Bearer {bearer}"} if bearer else {}
         if username is not None:
             encoded = base64.b64encode(f"{username}:{password}".encode()).decode()
             self.headers["Authorization"] = f"Basic {encoded}"
@@ -33,6 +34,9 @@ class Caller:
 
     def put(self, path: str, body: Any = None, **headers: str) -> Any:
         return self._send("put", path, body, headers)
+
+    def patch(self, path: str, body: Any = None, **headers: str) -> Any:
+        return self._send("patch", path, body, headers)
 
     def delete(self, path: str) -> Any:
         return self.client.delete(BASE + path)

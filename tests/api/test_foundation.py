@@ -37,12 +37,6 @@ def test_a_credential_of_another_kind_is_refused(client, header):
     assert error_of(answer) == (401, "UNAUTHORIZED")
 
 
-def test_a_robots_secret_is_not_taken_for_a_password(db):
-    assert error_of(Caller("robot$ci", "secret").get("users/current")) == (401, "UNAUTHORIZED")
-    spool.drain()
-    assert not AuditRecord.objects.exists()
-
-
 def test_a_locked_user_cannot_sign_in():
     make_user("bob", is_active=False)
     assert error_of(Caller("bob").get("users/current"))[0] == 401
