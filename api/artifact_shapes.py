@@ -17,6 +17,7 @@ from api.times import written
 from artifacts.kinds import IMAGE, accessory_of, kind_of
 from artifacts.models import Manifest, ManifestChild, Repository, Tag
 from oci.manifest import DOCKER_LIST, OCI_INDEX
+from projects import immutability
 
 _INDEXES = (OCI_INDEX, DOCKER_LIST)
 _LARGEST_INDEX = 64 * 1024  # bytes of an index that is read for its platforms in a list
@@ -130,7 +131,7 @@ class Wanted:
 
 def shapes(repository: Repository, rows: Sequence[Manifest], wanted: Wanted) -> list[ArtifactShape]:
     """The artifacts of one page."""
-    tags = _tags(rows) if wanted.tags else {}
+    tags = _tags(repository, rows) if wanted.tags else {}
     accessories = _accessories(repository, rows) if wanted.accessories else {}
     references = _references(rows)
     found = []
@@ -177,7 +178,13 @@ def _links(repository: Repository, row: Manifest, kind: str) -> dict[str, Additi
     return {"build_history": {"href": f"{home}/additions/build_history", "absolute": False}}
 
 
-def tag_shape(tag: Tag) -> TagShape:
+def tag_shapes(repository: Repository, tags: Iterable[Tag]) -> list[TagShape]:
+    """Tags of one repository: one query, for the rules that make some of them immutable."""
+    rules = immutability.rules_of(repository.project_id).of_repository(repository.name)
+    return [_tag_shape(tag, immutable=rules.cover(tag.name)) for tag in tags]
+
+
+def _tag_shape(tag: Tag, *, immutable: bool) -> TagShape:
     return {
         "id": tag.pk,
         "repository_id": tag.repository_id,
@@ -185,7 +192,7 @@ def tag_shape(tag: Tag) -> TagShape:
         "name": tag.name,
         "push_time": written(tag.pushed_at),
         "pull_time": written(tag.pulled_at),
-        "immutable": False,
+        "immutable": immutable,
     }
 
 
@@ -204,10 +211,11 @@ def accessory_shape(repository: Repository, subject_id: int, row: Manifest) -> A
     }
 
 
-def _tags(rows: Iterable[Manifest]) -> dict[int, list[TagShape]]:
+def _tags(repository: Repository, rows: Iterable[Manifest]) -> dict[int, list[TagShape]]:
     found: dict[int, list[TagShape]] = defaultdict(list)
-    for tag in Tag.objects.filter(manifest__in=[row.pk for row in rows]).order_by("-pk")[:_MOST]:
-        found[tag.manifest_id].append(tag_shape(tag))
+    tags = Tag.objects.filter(manifest__in=[row.pk for row in rows]).order_by("-pk")[:_MOST]
+    for shape in tag_shapes(repository, tags):
+        found[shape["artifact_id"]].append(shape)
     return found
 
 

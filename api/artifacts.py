@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api import bodies, places
-from api.artifact_shapes import AccessoryShape, ArtifactShape, TagShape, Wanted, accessory_shape, shapes, tag_shape
+from api.artifact_shapes import AccessoryShape, ArtifactShape, TagShape, Wanted, accessory_shape, shapes, tag_shapes
 from api.document import LISTED, PAGED, Query, operation
 from api.endpoint import Endpoint
 from api.errors import BadRequest, NotFound, NotThere, Unprocessable
@@ -139,7 +139,7 @@ class OneArtifact(_ArtifactEndpoint):
             shape["extra_attrs"] = configs.attributes(configs.read(artifact))
         return Response(shape)
 
-    @operation("deleteArtifact", refuses=[400, 403, 404])
+    @operation("deleteArtifact", refuses=[400, 403, 404, 412])
     def delete(self, request: Request, **names: str) -> Response:  # noqa: ARG002
         """deleteArtifact: with its tags and accessories."""
         repository = self.repository("artifact:delete")
@@ -160,7 +160,7 @@ class Tags(_ArtifactEndpoint):
         repository = self.repository("tag:list")
         rows = _TAGS.narrow(Tag.objects.filter(manifest=self.artifact(repository)), request.query_params.get("q", ""))
         rows = _TAGS.sort(rows, request.query_params.get("sort", ""))
-        return paged(request, rows, lambda found: [tag_shape(tag) for tag in found])
+        return paged(request, rows, lambda found: tag_shapes(repository, found))
 
     @operation("createTag", body=bodies.NewTag, status=201, refuses=[403, 404, 405, 409])
     def post(self, request: Request, **names: str) -> Response:  # noqa: ARG002
@@ -175,14 +175,14 @@ class Tags(_ArtifactEndpoint):
 
 
 class OneTag(_ArtifactEndpoint):
-    @operation("deleteTag", refuses=[400, 403, 404])
+    @operation("deleteTag", refuses=[400, 403, 404, 412])
     def delete(self, request: Request, **names: str) -> Response:  # noqa: ARG002
         """deleteTag: the artifact stays."""
         repository = self.repository("tag:delete")
         name = self.kwargs["tag_name"]
         if not Tag.objects.filter(manifest=self.artifact(repository), name=name).exists():
             raise NotFound(f"the artifact has no tag {name[:128]}")
-        manifests.delete_tag(repository.name, name, actor=self.actor, context=self.context)
+        tagging.delete(repository.name, name, actor=self.actor, context=self.context)
         return Response()
 
 

@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 from rest_framework import serializers
 from rest_framework.request import Request
 
+from oci.pattern import LONGEST
+
 _SHORT, _COMMENT = 255, 255
 
 Form = TypeVar("Form", bound="serializers.Serializer[Any]")
@@ -84,3 +86,23 @@ class RepositoryUpdate(serializers.Serializer[Any]):
 
 class NewTag(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=1024, trim_whitespace=False)
+
+
+class ImmutableSelector(serializers.Serializer[Any]):
+    kind = serializers.ChoiceField(["doublestar"])
+    decoration = serializers.CharField(max_length=_SHORT)
+    pattern = serializers.CharField(max_length=LONGEST, trim_whitespace=False)
+
+
+class ImmutableRule(serializers.Serializer[Any]):
+    """A rule, or what shall change in one: what isn't named stays."""
+
+    id = serializers.IntegerField(required=False, allow_null=True, default=None)
+    priority = serializers.IntegerField(required=False, allow_null=True, default=None)
+    disabled = serializers.BooleanField(required=False, allow_null=True, default=None)
+    action = serializers.ChoiceField(["immutable"], required=False, allow_null=True, allow_blank=True)
+    template = serializers.ChoiceField(["immutable_template"], required=False, allow_null=True, allow_blank=True)
+    tag_selectors = ImmutableSelector(many=True, required=False, allow_null=True, default=None)
+    scope_selectors = serializers.DictField(
+        child=ImmutableSelector(many=True), required=False, allow_null=True, default=None
+    )

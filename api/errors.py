@@ -141,6 +141,9 @@ _WORDS: list[tuple[type[Exception], type[ApiError]]] = [
     (projects.RobotExists, Conflict),
     (projects.RobotUnknown, NotFound),
     (projects.GrantTooWide, Forbidden),
+    (projects.InvalidImmutableRule, BadRequest),
+    (projects.ImmutableRuleExists, Conflict),
+    (projects.ImmutableRuleUnknown, NotFound),
     (configuration.ItemFrozen, Forbidden),
     (configuration.ConfigurationError, BadRequest),
     # What has no line of its own yet is the client's doing nevertheless.
@@ -167,6 +170,7 @@ _BY_STATUS: dict[int, type[ApiError]] = {
     405: MethodNotAllowed,
     406: BadRequest,
     409: Conflict,
+    412: PreconditionFailed,
     413: TooLarge,
     415: UnsupportedMedia,
     416: BadRequest,

@@ -2,7 +2,19 @@
 
 from django.urls import URLPattern, re_path
 
-from api import artifacts, configurations, health, logs, members, overview, projects, repositories, systeminfo, users
+from api import (
+    artifacts,
+    configurations,
+    health,
+    immutable,
+    logs,
+    members,
+    overview,
+    projects,
+    repositories,
+    systeminfo,
+    users,
+)
 from api.endpoint import Endpoint, Later
 
 _NAMES = {"repository_name": ".+"}  # slashes may come decoded; everything else is one segment
@@ -51,6 +63,8 @@ urlpatterns = [
     route("projects/{project_name_or_id}/metadatas/{meta_name}", projects.OneMetadata),
     route("projects/{project_name_or_id}/members", members.Members),
     route("projects/{project_name_or_id}/members/{mid}", members.OneMember),
+    route("projects/{project_name_or_id}/immutabletagrules", immutable.ImmutableRules),
+    route("projects/{project_name_or_id}/immutabletagrules/{immutable_rule_id}", immutable.OneImmutableRule),
     route("projects/{project_name}/logs", logs.ProjectLogs),
     route("projects/{project_name}/auditlog-exts", logs.ProjectLogExts),
     route("repositories", repositories.AllRepositories),

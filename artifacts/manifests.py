@@ -1,4 +1,4 @@
-"""Manifests and tags: read and deleted. Pushing one is `artifacts.push`."""
+"""Manifests: read, by tag or by digest, and deleted. Pushing one is `artifacts.push`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.db import transaction
 
 import audit
-from artifacts import store
+from artifacts import store, tagging
 from artifacts.models import BlobLink, Manifest, ManifestChild, Tag
 from artifacts.upstream import registry
 from db.locks import advisory_lock
@@ -66,35 +66,20 @@ def platform_child(repository: str, stored: Stored, accepts: Iterable[str]) -> S
     return None
 
 
-def delete_tag(repository: str, name: str, *, actor: Actor, context: audit.Context) -> None:
-    """Take one tag away; the manifest stays. ManifestUnknown where there is no such tag."""
-    with transaction.atomic():
-        tag = Tag.objects.select_related("manifest").filter(repository__name=repository, name=name).first()
-        if tag is None or not tag.delete()[0]:
-            raise ManifestUnknown(detail={"name": repository, "reference": name})
-        audit.record(
-            actor=actor.name,
-            operation="delete",
-            resource_type="tag",
-            resource=f"{repository}:{name}",
-            project=project_of(repository),
-            context=context,
-            detail={"digest": tag.manifest.digest},
-        )
-
-
 def delete(repository: str, digest: Digest, *, actor: Actor, context: audit.Context) -> None:
     """Delete a manifest with its tags and everything that refers to it as its subject.
 
-    ManifestUnknown where it isn't there; Denied while an index names it.
+    ManifestUnknown where it isn't there; Denied while an index names it; PreconditionFailed while one of the tags that
+    would go is immutable.
     """
     with advisory_lock(repository):
         with transaction.atomic():
             rows = Manifest.objects.filter(repository__name=repository, digest=str(digest)).defer("payload")
-            row = rows.select_for_update(of=("self",)).first()
+            row = rows.select_related("repository").select_for_update(of=("self",)).first()
             if row is None:
                 raise ManifestUnknown(detail={"name": repository, "reference": str(digest)})
             gone = _with_referrers(row)
+            tagging.check_may_go(row.repository, Tag.objects.filter(manifest__in=[each.pk for each in gone]))
             _delete_rows(repository, gone, actor=actor, context=context)
         for manifest in gone:
             _delete_upstream(repository, manifest)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 
 import audit
-from artifacts import blobs, store
-from artifacts.models import Blob, BlobLink, Manifest, ManifestBlob, ManifestChild, Repository, Tag
+from artifacts import blobs, repositories, store, tagging
+from artifacts.models import Blob, BlobLink, Manifest, ManifestBlob, ManifestChild, Repository
 from artifacts.upstream import registry
 from db.locks import advisory_lock
 from oci import manifest as oci_manifest
@@ -56,7 +55,7 @@ def push(
     Everything it names must be in the repository already, but for foreign layers and its subject. The bytes go
     upstream by digest first, then the rows, the tags and the audit record are written in one transaction: nobody
     sees half a push. Raises ManifestInvalid, ManifestTooLarge, ManifestBlobUnknown, DigestInvalid, NameUnknown,
-    Unavailable.
+    PreconditionFailed (an immutable tag would move), Unavailable.
     """
     if len(payload) > settings.MANIFEST_LIMIT:
         raise ManifestTooLarge(f"manifest is {len(payload)} bytes, more than {settings.MANIFEST_LIMIT}")
@@ -71,8 +70,8 @@ def push(
             store_upstream(repository, digest, parsed.media_type, payload)
         try:
             with transaction.atomic():
-                row = _write_manifest(_repository_row(project, repository), digest, parsed, payload, contents)
-                _move_tags(row, names)
+                row = _write_manifest(repositories.enter(project, repository), digest, parsed, payload, contents)
+                tagging.move(row.repository, row.pk, names)
                 _record(row, names, actor, context)
         except IntegrityError as error:
             raise Unavailable("the project or the repository was deleted meanwhile") from error
@@ -179,13 +178,6 @@ def _write_manifest(
     return row
 
 
-def _repository_row(project: Project, name: str) -> Repository:
-    row, created = Repository.objects.get_or_create(name=name, defaults={"project": project})
-    if not created:
-        Repository.objects.filter(pk=row.pk).update(updated_at=timezone.now())
-    return row
-
-
 def _link_blobs(repository: Repository, located: dict[Digest, BlobInfo]) -> list[int]:
     """Rows for the blobs and their links to the repository, in the order of digests so that pushes can't deadlock."""
     if not located:
@@ -207,13 +199,3 @@ def _link_blobs(repository: Repository, located: dict[Digest, BlobInfo]) -> list
         [BlobLink(repository=repository, blob_id=blob_id) for blob_id in ids], ignore_conflicts=True
     )
     return ids
-
-
-def _move_tags(manifest: Manifest, names: Iterable[str]) -> None:
-    now = timezone.now()
-    Tag.objects.bulk_create(
-        [Tag(repository=manifest.repository, name=name, manifest=manifest, pushed_at=now) for name in sorted(names)],
-        update_conflicts=True,
-        unique_fields=["repository", "name"],
-        update_fields=["manifest", "pushed_at"],
-    )

@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 from django.db import transaction
+from django.utils import timezone
 
 import audit
-from artifacts import store
+from artifacts import store, tagging
 from artifacts.models import BlobCommit, BlobLink, Manifest, ManifestBlob, ManifestChild, Repository, Tag
 from db.locks import advisory_lock
+from db.prepared import fetch
 from oci.errors import NameUnknown
 from oci.reference import project_of
 from projects.actions import on_delete
+from projects.immutability import lock_of
+from projects.models import Project
 from rbac.actors import Actor
+
+# Locks as `db.locks.transaction_lock` does, shared, with no round trip of its own.
+_ENTER = """
+UPDATE artifacts_repository SET updated_at = %s WHERE id = %s
+RETURNING pg_advisory_xact_lock_shared(hashtextextended(%s, 0))
+"""
+
+
+def enter(project: Project, name: str) -> Repository:
+    """The row of a repository to push to, made when it isn't there. Until the transaction ends nobody else pushes
+    there, and the project's immutable tag rules stay as they are."""
+    row, created = Repository.objects.get_or_create(name=name, defaults={"project": project})
+    if not created:  # else nobody sees it yet, and it has no tag that a rule could speak of
+        fetch(_ENTER, (timezone.now(), row.pk, lock_of(row.project_id)))
+    return row
 
 
 @transaction.atomic
@@ -31,15 +50,17 @@ def describe(repository: Repository, description: str, *, actor: Actor, context:
 
 
 def delete(name: str, *, actor: Actor, context: audit.Context) -> None:
-    """Delete a repository with its tags and manifests, and its links in the store. NameUnknown if it isn't there.
+    """Delete a repository with its tags and manifests, and its links in the store.
 
-    The blobs' data stays until nothing links to it any more.
+    The blobs' data stays until nothing links to it any more. Raises NameUnknown, and PreconditionFailed while it has
+    an immutable tag.
     """
     with advisory_lock(name):
         with transaction.atomic():
             repository = Repository.objects.select_for_update().filter(name=name).first()
             if repository is None:
                 raise NameUnknown(detail={"name": name})
+            tagging.check_may_go(repository, Tag.objects.filter(repository=repository))
             _delete_rows(repository)
             audit.record(
                 actor=actor.name,

@@ -23,7 +23,12 @@ def advisory_lock(name: str, *, shared: bool = False) -> Iterator[None]:
                 cursor.execute(f"SELECT pg_advisory_unlock{kind}(hashtextextended(%s, 0))", [name])
 
 
-def transaction_lock(name: str) -> None:
-    """Hold PostgreSQL's advisory lock of `name` until the transaction ends; others wait up to their `lock_timeout`."""
+def transaction_lock(name: str, *, shared: bool = False) -> None:
+    """Hold PostgreSQL's advisory lock of `name` until the transaction ends; others wait up to their `lock_timeout`.
+
+    What is read by the next statement is as of then or later; a statement that both locks and reads may read what was
+    there before it waited.
+    """
+    kind = "_shared" if shared else ""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
+        cursor.execute(f"SELECT pg_advisory_xact_lock{kind}(hashtextextended(%s, 0))", [name])

@@ -17,13 +17,14 @@ RegistryError
 ├── Denied                       403  DENIED
 ├── Unsupported                  405  UNSUPPORTED
 ├── TooManyRequests              429  TOOMANYREQUESTS
+├── PreconditionFailed           412  PRECONDITION
 ├── RangeInvalid                 416  RANGE_INVALID
 ├── PaginationNumberInvalid      400  PAGINATION_NUMBER_INVALID
 ├── Unavailable                  503  UNAVAILABLE
 └── Unknown                      500  UNKNOWN
 
 Codes are those of the distribution specification 1.1 ("Error Codes") and, where it has none, of the Docker Registry
-HTTP API V2.
+HTTP API V2; PRECONDITION is Harbor's, for what a project's rules forbid.
 """
 
 import json
@@ -107,6 +108,10 @@ class TooManyRequests(RegistryError):
     code, status, default = "TOOMANYREQUESTS", 429, "too many requests"
 
 
+class PreconditionFailed(RegistryError):
+    code, status, default = "PRECONDITION", 412, "a rule of the project forbids it"
+
+
 class RangeInvalid(RegistryError):
     code, status, default = "RANGE_INVALID", 416, "invalid content range"
 
@@ -148,6 +153,7 @@ KINDS: tuple[type[RegistryError], ...] = (
     Denied,
     Unsupported,
     TooManyRequests,
+    PreconditionFailed,
     RangeInvalid,
     PaginationNumberInvalid,
     Unavailable,

@@ -12,6 +12,9 @@ ProjectError
 ├── RobotExists
 ├── RobotUnknown
 ├── GrantTooWide        more than its maker holds, or outside of the robot's project
+├── InvalidImmutableRule
+├── ImmutableRuleExists
+├── ImmutableRuleUnknown
 ├── InvalidPersonalToken
 ├── PersonalTokenExists
 └── PersonalTokenUnknown
@@ -63,6 +66,18 @@ class RobotUnknown(ProjectError):
 
 
 class GrantTooWide(ProjectError):
+    pass
+
+
+class InvalidImmutableRule(ProjectError):
+    pass
+
+
+class ImmutableRuleExists(ProjectError):
+    pass
+
+
+class ImmutableRuleUnknown(ProjectError):
     pass
 
 

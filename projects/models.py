@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from oci.pattern import LONGEST
 from rbac.actors import Actor
 from rbac.matrix import PUBLIC
 from rbac.models import Group, GroupUser, Role, User
@@ -113,6 +114,22 @@ class Member(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user or self.group} as {self.role}"
+
+
+class ImmutableRule(models.Model):
+    """Tags that, once there, neither move nor go: see `projects.immutability`."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="immutable_rules")
+    repository_decoration = models.CharField(max_length=16)
+    repository_pattern = models.CharField(max_length=LONGEST)
+    tag_decoration = models.CharField(max_length=16)
+    tag_pattern = models.CharField(max_length=LONGEST)
+    disabled = models.BooleanField(default=False)
+    priority = models.IntegerField(default=0, help_text="kept for clients, of no effect")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"{self.tag_decoration} {self.tag_pattern} in {self.repository_decoration} {self.repository_pattern}"
 
 
 class Robot(models.Model):

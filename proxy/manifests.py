@@ -6,7 +6,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 import audit
-from artifacts import manifests, pulls, push
+from artifacts import manifests, pulls, push, tagging
 from artifacts.manifests import Stored
 from oci import manifest as oci_manifest
 from oci.digest import Digest
@@ -112,5 +112,5 @@ def _delete(request: HttpRequest, repository: str, reference: Digest | str) -> H
     if isinstance(reference, Digest):
         manifests.delete(repository, reference, actor=claims.actor, context=context)
     else:
-        manifests.delete_tag(repository, reference, actor=claims.actor, context=context)
+        tagging.delete(repository, reference, actor=claims.actor, context=context)
     return HttpResponse(status=202)

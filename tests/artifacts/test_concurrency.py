@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
+import audit
 from artifacts import repositories, store
 from artifacts.models import BlobLink, Manifest, ManifestBlob, ManifestChild, Repository, Tag
 from artifacts.upstream import registry
@@ -19,6 +20,7 @@ from oci.errors import NameUnknown
 from rbac.actors import SYSTEM
 from tests.door import image, unique
 from tests.flows.content import Content
+from tests.rules import make_rule
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -198,3 +200,76 @@ def test_the_same_broken_link_is_mended_by_many_at_once(door, upstream):
     assert answers == [201] * 4
     assert [path.name for path in folder.iterdir()] == ["link"]
     assert dangling() == []
+
+
+@pytest.mark.parametrize("attempt", range(4))
+def test_of_two_manifests_pushed_to_one_new_immutable_tag_at_once_one_wins(door, project, attempt):
+    make_rule(project, "v*")
+    contents = [image(tag=None) for _ in range(4)]
+    for content in contents:
+        door.push(content)
+    answers = at_once(*[lambda c=content: door.put_manifest(c.top, "v1").status_code for content in contents])
+    assert sorted(answers) == [201, 412, 412, 412]
+    assert Tag.objects.get().manifest.digest == contents[answers.index(201)].top.digest
+
+
+@pytest.mark.parametrize("attempt", range(4))
+def test_an_immutable_tag_pushed_first_to_a_new_repository_by_many_is_pushed_once(door, project, attempt):
+    """None of them finds the repository there."""
+    make_rule(project, "v*")
+    contents = [image(tag=None) for _ in range(4)]
+    for content in contents:
+        for payload in content.blobs.values():
+            door.push_blob(payload)
+    answers = at_once(*[lambda c=content: door.put_manifest(c.top, "v1").status_code for content in contents])
+    assert sorted(answers) == [201, 412, 412, 412]
+    assert dangling() == []
+
+
+def seen_by_the_maker_of_a_rule(project) -> str | None:
+    """The digest behind `v1` at the moment that a rule for it is made and answered; None where it is gone."""
+    make_rule(project, "v*")
+    return digest_of_v1()
+
+
+def digest_of_v1() -> str | None:
+    return Tag.objects.filter(name="v1").values_list("manifest__digest", flat=True).first()
+
+
+@pytest.mark.parametrize("deed", ["push", "delete tag", "delete manifest", "delete repository"])
+def test_once_a_rule_is_made_nothing_that_was_under_way_moves_a_tag(door, project, deed, monkeypatch):
+    """The deed is held up between its decision and its end, so the rule's maker has to wait for it."""
+    first, second = door.push(image(tag="v1")), door.push(image(tag=None))
+    decided, go_on = threading.Event(), threading.Event()
+    record = audit.record
+
+    def slow_record(**fields) -> None:
+        record(**fields)
+        if fields["resource_type"] != "immutable-tag-rule":
+            decided.set()
+            go_on.wait(30)
+
+    def make() -> str | None:
+        assert decided.wait(30)
+        threading.Timer(0.3, go_on.set).start()
+        return seen_by_the_maker_of_a_rule(project)
+
+    monkeypatch.setattr(audit, "record", slow_record)
+    deeds = {
+        "push": lambda: door.put_manifest(second.top, "v1"),
+        "delete tag": lambda: door.delete("manifests/v1"),
+        "delete manifest": lambda: door.delete(f"manifests/{first.top.digest}"),
+        "delete repository": lambda: repositories.delete(door.repository, actor=SYSTEM, context=Context()),
+    }
+    _, seen = at_once(deeds[deed], make)
+    assert seen == digest_of_v1() == (second.top.digest if deed == "push" else None)
+
+
+@pytest.mark.parametrize("attempt", range(4))
+def test_a_tag_moves_before_the_rule_or_not_at_all(door, project, attempt):
+    first, second = door.push(image(tag="v1")), door.push(image(tag=None))
+    status, seen = at_once(
+        lambda: door.put_manifest(second.top, "v1").status_code, lambda: seen_by_the_maker_of_a_rule(project)
+    )
+    assert seen == digest_of_v1()
+    assert (status, seen) in {(201, second.top.digest), (412, first.top.digest)}
