@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("projects", "0003_personal_tokens"),
+        ("projects", "0004_machines_at_the_api"),
     ]
 
     operations = [
