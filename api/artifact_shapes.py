@@ -13,15 +13,16 @@ from django.db.models import F, Func, IntegerField
 from rest_framework.request import Request
 
 from api.document import Moment
+from api.labels import LabelShape, label_shape
 from api.times import written
 from artifacts.kinds import IMAGE, accessory_of, kind_of
-from artifacts.models import Manifest, ManifestChild, Repository, Tag
+from artifacts.models import ArtifactLabel, Manifest, ManifestChild, Repository, Tag
 from oci.manifest import DOCKER_LIST, OCI_INDEX
 from projects import immutability
 
 _INDEXES = (OCI_INDEX, DOCKER_LIST)
 _LARGEST_INDEX = 64 * 1024  # bytes of an index that is read for its platforms in a list
-_MOST = 1000  # tags, references or accessories that are shown beside one page of artifacts
+_MOST = 1000  # tags, labels, references or accessories that are shown beside one page of artifacts
 
 
 # The names are the image specification's, and one of them is no identifier.
@@ -77,19 +78,8 @@ class AdditionLinkShape(TypedDict):
     absolute: bool
 
 
-class LabelShape(TypedDict):
-    id: int
-    name: str
-    description: str
-    color: str
-    scope: str
-    project_id: int
-    creation_time: Moment
-    update_time: Moment
-
-
 class ArtifactShape(TypedDict):
-    """`tags` and `accessories` come when they are wanted."""
+    """`tags`, `labels` and `accessories` come when they are wanted."""
 
     id: int
     type: str
@@ -108,16 +98,17 @@ class ArtifactShape(TypedDict):
     extra_attrs: dict[str, Any]
     references: list[ReferenceShape]
     tags: NotRequired[list[TagShape]]
+    labels: NotRequired[list[LabelShape]]
     accessories: NotRequired[list[AccessoryShape]]
-    labels: list[LabelShape]
     addition_links: dict[str, AdditionLinkShape]
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a client wants beside the artifacts: `with_tag` unless it says no, `with_accessory` when it says yes."""
+    """What a client wants beside the artifacts: `with_tag` unless it says no, the others when it says yes."""
 
     tags: bool
+    labels: bool
     accessories: bool
 
     @classmethod
@@ -125,6 +116,7 @@ class Wanted:
         asked = request.query_params
         return cls(
             tags=asked.get("with_tag", "true").lower() not in {"false", "0"},
+            labels=asked.get("with_label", "false").lower() in {"true", "1"},
             accessories=asked.get("with_accessory", "false").lower() in {"true", "1"},
         )
 
@@ -132,6 +124,7 @@ class Wanted:
 def shapes(repository: Repository, rows: Sequence[Manifest], wanted: Wanted) -> list[ArtifactShape]:
     """The artifacts of one page."""
     tags = _tags(repository, rows) if wanted.tags else {}
+    labels = _labels(rows) if wanted.labels else {}
     accessories = _accessories(repository, rows) if wanted.accessories else {}
     references = _references(rows)
     found = []
@@ -140,6 +133,8 @@ def shapes(repository: Repository, rows: Sequence[Manifest], wanted: Wanted) -> 
         shape["references"] = references.get(row.pk, [])
         if wanted.tags:
             shape["tags"] = tags.get(row.pk, [])
+        if wanted.labels:
+            shape["labels"] = labels.get(row.pk, [])
         if wanted.accessories:
             shape["accessories"] = accessories.get(row.digest, [])
         found.append(shape)
@@ -165,7 +160,6 @@ def _shape(repository: Repository, row: Manifest) -> ArtifactShape:
         "annotations": row.annotations or None,
         "extra_attrs": {},
         "references": [],
-        "labels": [],
         "addition_links": _links(repository, row, kind),
     }
 
@@ -216,6 +210,14 @@ def _tags(repository: Repository, rows: Iterable[Manifest]) -> dict[int, list[Ta
     tags = Tag.objects.filter(manifest__in=[row.pk for row in rows]).order_by("-pk")[:_MOST]
     for shape in tag_shapes(repository, tags):
         found[shape["artifact_id"]].append(shape)
+    return found
+
+
+def _labels(rows: Iterable[Manifest]) -> dict[int, list[LabelShape]]:
+    found: dict[int, list[LabelShape]] = defaultdict(list)
+    marks = ArtifactLabel.objects.filter(manifest__in=[row.pk for row in rows]).select_related("label")
+    for mark in marks.order_by("manifest", "label")[:_MOST]:
+        found[mark.manifest_id].append(label_shape(mark.label))
     return found
 
 

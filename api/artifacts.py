@@ -18,10 +18,10 @@ from api.document import LISTED, PAGED, Query, operation
 from api.endpoint import Endpoint
 from api.errors import BadRequest, NotFound, NotThere, Unprocessable
 from api.paging import paged
-from api.query import Exact, Field, Fuzzy, Listing, Term, a_number, a_time
-from artifacts import configs, manifests, tagging
+from api.query import AllOf, AnyOf, Exact, Field, Fuzzy, Listing, Term, a_number, a_time
+from artifacts import configs, labelling, manifests, tagging
 from artifacts.kinds import IMAGE, kind_of
-from artifacts.models import Manifest, ManifestChild, Repository, Tag
+from artifacts.models import ArtifactLabel, Manifest, ManifestChild, Repository, Tag
 from oci.digest import Digest
 from oci.manifest import DOCKER_LIST, OCI_INDEX
 
@@ -41,6 +41,7 @@ _WITH = [
         )
     ],
 ]
+_MOST_LABELS = 32  # that one `q` asks for together
 
 
 def _tagged(term: Term) -> Q:
@@ -58,6 +59,22 @@ def _tagged(term: Term) -> Q:
     raise BadRequest("tags is *, nil, a name or ~ and a part of one")
 
 
+def _labelled(term: Term) -> Q:
+    """`labels`: an id, {a b} any of some, (a b) all of some."""
+    match term:
+        case Exact(value):
+            return Q(_marked([a_number(value)]))
+        case AnyOf(values) if values:
+            return Q(_marked([a_number(value) for value in values]))
+        case AllOf(values) if 0 < len(values) <= _MOST_LABELS:
+            return Q(*[_marked([a_number(value)]) for value in values])
+    raise BadRequest(f"labels is an id, {{a b}} or (a b), of up to {_MOST_LABELS} labels")
+
+
+def _marked(labels: list[int]) -> Exists:
+    return Exists(ArtifactLabel.objects.filter(manifest=OuterRef("pk"), label__in=labels))
+
+
 _ARTIFACTS = Listing(
     fields={
         "id": Field("id", a_number),
@@ -69,7 +86,7 @@ _ARTIFACTS = Listing(
         "push_time": Field("pushed_at", a_time),
         "pull_time": Field("pulled_at", a_time),
     },
-    special={"tags": _tagged},
+    special={"tags": _tagged, "labels": _labelled},
     order=["-id"],
 )
 _TAGS = Listing(
@@ -200,6 +217,28 @@ class Accessories(_ArtifactEndpoint):
             return [accessory_shape(repository, subject.pk, row) for row in found]
 
         return paged(request, rows, shape)
+
+
+class ArtifactLabels(_ArtifactEndpoint):
+    @operation("addLabel", body=bodies.LabelId, refuses=[403, 404, 409])
+    def post(self, request: Request, **names: str) -> Response:  # noqa: ARG002
+        """addLabel: a global one, or one of the project."""
+        repository = self.repository("artifact-label:create")
+        digest = self.artifact(repository).digest
+        label = bodies.read(bodies.LabelId, request)["id"]
+        labelling.put_on(repository, digest, label, actor=self.actor, context=self.context)
+        return Response()
+
+
+class OneArtifactLabel(_ArtifactEndpoint):
+    @operation("removeLabel", refuses=[403, 404])
+    def delete(self, request: Request, **names: str) -> Response:  # noqa: ARG002
+        """removeLabel"""
+        repository = self.repository("artifact-label:delete")
+        digest = self.artifact(repository).digest
+        label = places.number(self.kwargs["label_id"], "label_id")
+        labelling.take_off(repository, digest, label, actor=self.actor, context=self.context)
+        return Response()
 
 
 class Addition(_ArtifactEndpoint):

@@ -106,3 +106,20 @@ class ImmutableRule(serializers.Serializer[Any]):
     scope_selectors = serializers.DictField(
         child=ImmutableSelector(many=True), required=False, allow_null=True, default=None
     )
+
+
+class LabelText(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=1024, trim_whitespace=False)
+    description = serializers.CharField(
+        max_length=64 * 1024, allow_blank=True, allow_null=True, trim_whitespace=False, default=""
+    )
+    color = serializers.CharField(max_length=1024, allow_blank=True, allow_null=True, default="")
+
+
+class NewLabel(LabelText):
+    scope = serializers.ChoiceField(["g", "p"])
+    project_id = serializers.IntegerField(required=False, allow_null=True, min_value=0, max_value=2**62, default=None)
+
+
+class LabelId(serializers.Serializer[Any]):
+    id = serializers.IntegerField(min_value=0, max_value=2**62)

@@ -29,6 +29,7 @@ from django.http.request import UnreadablePostError
 from rest_framework import exceptions as rest
 from rest_framework.response import Response
 
+from artifacts.labelling import AlreadyLabelled, NotLabelled
 from artifacts.tagging import TagExists
 from audit.spool import SpoolError
 from configuration import errors as configuration
@@ -137,6 +138,11 @@ _WORDS: list[tuple[type[Exception], type[ApiError]]] = [
     (projects.MemberUnknown, NotFound),
     (projects.RoleNotAssignable, BadRequest),
     (TagExists, Conflict),
+    (projects.InvalidLabel, BadRequest),
+    (projects.LabelExists, Conflict),
+    (projects.LabelUnknown, NotFound),
+    (AlreadyLabelled, Conflict),
+    (NotLabelled, NotFound),
     (projects.InvalidRobot, BadRequest),
     (projects.RobotExists, Conflict),
     (projects.RobotUnknown, NotFound),

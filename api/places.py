@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from urllib.parse import unquote
 
 from django.db.models import QuerySet
@@ -23,10 +24,10 @@ _NUMBER = re.compile(r"[0-9]{1,30}", re.ASCII)
 _BIGGEST = 2**63 - 1
 
 
-def number(text: str, name: str) -> int:
-    """An id in a path. Unprocessable for what is no number; NotFound for one that no row can have."""
+def number(text: str, name: str, place: str = "path") -> int:
+    """An id in a path or query. Unprocessable for what is no number; NotFound for one that no row can have."""
     if not _NUMBER.fullmatch(text):
-        raise Unprocessable(f"{name} in path must be of type integer")
+        raise Unprocessable(f"{name} in {place} must be of type integer")
     if int(text) > _BIGGEST:
         raise NotFound(f"there is no {name} {text}")
     return int(text)
@@ -38,9 +39,18 @@ def project(view: Endpoint, name_or_id: str, permission: str, *, named: bool = F
     One that isn't there is answered as one that isn't the caller's; only who may see all is told that it isn't.
     `named`: the path holds a name, whatever it looks like.
     """
+    by_id = not named and _is_id(view, name_or_id)
+    return _allowed(view, lambda: _by_id(int(name_or_id)) if by_id else actions.find(name_or_id), permission)
+
+
+def project_by_id(view: Endpoint, project_id: int, permission: str) -> Project:
+    """The same for an id that comes in a body or a query."""
+    return _allowed(view, lambda: _by_id(project_id), permission)
+
+
+def _allowed(view: Endpoint, find: Callable[[], Project], permission: str) -> Project:
     try:
-        by_id = not named and _is_id(view, name_or_id)
-        found = _by_id(int(name_or_id)) if by_id else actions.find(name_or_id)
+        found = find()
     except ProjectUnknown:
         if can(view.actor, permission, ALL_PROJECTS):
             raise

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from projects.models import Project
+from projects.models import Label, Project
 
 # A foreign key without an index of its own is the first column of the row's unique constraint, whose index serves.
 
@@ -142,3 +142,17 @@ class Tag(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class ArtifactLabel(models.Model):
+    """A manifest is marked with a label: a global one, or one of its own project."""
+
+    manifest = models.ForeignKey(Manifest, on_delete=models.CASCADE, related_name="marks", db_index=False)
+    label = models.ForeignKey(Label, on_delete=models.CASCADE, related_name="marks")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["manifest", "label"], name="artifact_label_once")]
+
+    def __str__(self) -> str:
+        return f"{self.label_id} on {self.manifest_id}"

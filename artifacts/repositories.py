@@ -7,7 +7,16 @@ from django.utils import timezone
 
 import audit
 from artifacts import store, tagging
-from artifacts.models import BlobCommit, BlobLink, Manifest, ManifestBlob, ManifestChild, Repository, Tag
+from artifacts.models import (
+    ArtifactLabel,
+    BlobCommit,
+    BlobLink,
+    Manifest,
+    ManifestBlob,
+    ManifestChild,
+    Repository,
+    Tag,
+)
 from db.locks import advisory_lock
 from db.prepared import fetch
 from oci.errors import NameUnknown
@@ -84,6 +93,7 @@ def forget_project(name: str) -> None:
 def _delete_rows(repository: Repository) -> None:
     """One statement a table, so that none of a big repository's rows has to be read, as Django's cascade would."""
     Tag.objects.filter(repository=repository).delete()
+    ArtifactLabel.objects.filter(manifest__repository=repository).delete()
     ManifestChild.objects.filter(parent__repository=repository).delete()
     ManifestBlob.objects.filter(manifest__repository=repository).delete()
     manifests = Manifest.objects.filter(repository=repository)

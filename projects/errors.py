@@ -1,4 +1,4 @@
-"""What can go wrong with projects, members, robots and tokens. The words are for the one who asked.
+"""What can go wrong with projects, members, labels, robots and tokens. The words are for the one who asked.
 
 ProjectError
 ├── InvalidProjectName
@@ -8,6 +8,9 @@ ProjectError
 ├── MemberExists
 ├── MemberUnknown
 ├── RoleNotAssignable   the role is nobody's to hold (`public`)
+├── InvalidLabel        a name, a colour or a description that can't be
+├── LabelExists
+├── LabelUnknown
 ├── InvalidRobot        a name, a duration or an overlap that can't be
 ├── RobotExists
 ├── RobotUnknown
@@ -50,6 +53,18 @@ class MemberUnknown(ProjectError):
 
 
 class RoleNotAssignable(ProjectError):
+    pass
+
+
+class InvalidLabel(ProjectError):
+    pass
+
+
+class LabelExists(ProjectError):
+    pass
+
+
+class LabelUnknown(ProjectError):
     pass
 
 

@@ -1,4 +1,4 @@
-"""Projects, their members, the robots that work in them, and tokens bounded by them."""
+"""Projects, their members and labels, the robots that work in them, and tokens bounded by them."""
 
 from __future__ import annotations
 
@@ -130,6 +130,25 @@ class ImmutableRule(models.Model):
 
     def __str__(self) -> str:
         return f"{self.tag_decoration} {self.tag_pattern} in {self.repository_decoration} {self.repository_pattern}"
+
+
+class Label(models.Model):
+    """A word to mark artifacts with: of one project, or (project null) for all of them."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, null=True, related_name="labels", db_index=False)
+    name = models.CharField(max_length=128)
+    description = models.TextField(blank=True, default="")
+    color = models.CharField(max_length=7, blank=True, default="", help_text="#RGB or #RRGGBB, or none")
+    created_at = models.DateTimeField(default=timezone.now)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "name"], nulls_distinct=False, name="label_name_once")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class Robot(models.Model):

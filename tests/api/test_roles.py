@@ -3,6 +3,7 @@
 import pytest
 
 from artifacts.models import Manifest, Repository, Tag
+from projects.models import Label
 from rbac.models import User
 from tests.api.caller import BASE, NOBODY, Caller, make_caller
 from tests.people import join, make_project, make_user
@@ -26,6 +27,11 @@ OPERATIONS = [
     ("get", "projects", "nobody"),
     ("get", "repositories", "nobody"),
     ("get", "statistics", "stranger"),
+    ("get", "labels?scope=g", "stranger"),
+    ("post", "labels", "nobody"),  # what is asked for decides; see test_labels
+    ("get", "labels/999", "stranger"),
+    ("put", "labels/999", "admin"),
+    ("delete", "labels/999", "admin"),
     ("get", "audit-logs", "stranger"),
     ("get", "auditlog-exts", "stranger"),
     ("get", "configurations", "admin"),
@@ -76,6 +82,8 @@ OPERATIONS = [
     ("delete", f"{_ARTIFACT}/tags/none", "maintainer"),
     ("get", f"{_ARTIFACT}/accessories", "limitedGuest"),
     ("get", f"{_ARTIFACT}/additions/build_history", "limitedGuest"),
+    ("post", f"{_ARTIFACT}/labels", "developer"),
+    ("delete", f"{_ARTIFACT}/labels/999", "developer"),
 ]
 
 
@@ -96,6 +104,7 @@ def callers() -> dict[str, Caller]:
         join(team, user, role)
     found["admin"] = make_caller("admin", is_admin=True)[0]
     make_user("subject", id=999)
+    Label.objects.create(id=999, name="global")
     return found
 
 

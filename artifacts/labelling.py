@@ -1,0 +1,68 @@
+"""Labels are put on artifacts and taken off."""
+
+from __future__ import annotations
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+
+import audit
+from artifacts.models import ArtifactLabel, Manifest, Repository
+from oci.errors import ManifestUnknown
+from oci.reference import project_of
+from projects.errors import LabelUnknown
+from projects.models import Label
+from rbac.actors import Actor
+
+
+class AlreadyLabelled(Exception):
+    """The artifact has the label."""
+
+
+class NotLabelled(Exception):
+    """The artifact doesn't have the label."""
+
+
+@transaction.atomic
+def put_on(repository: Repository, digest: str, label_id: int, *, actor: Actor, context: audit.Context) -> None:
+    """Mark the manifest `digest` with a label: a global one, or one of the repository's own project.
+
+    Raises LabelUnknown (one of another project is as good as none), AlreadyLabelled, ManifestUnknown.
+    """
+    rows = Manifest.objects.filter(repository=repository, digest=digest).only("id", "digest", "repository__name")
+    rows = rows.select_related("repository")
+    manifest = rows.select_for_update(of=("self",)).first()
+    if manifest is None:
+        raise ManifestUnknown(detail={"name": repository.name, "reference": digest})
+    usable = Label.objects.filter(Q(project=None) | Q(project=repository.project_id), pk=label_id)
+    label = usable.select_for_update(of=("self",), no_key=True).first()
+    if label is None:
+        raise LabelUnknown(f"there is no label {label_id} for {repository.name}")
+    try:
+        with transaction.atomic():
+            mark = ArtifactLabel.objects.create(manifest=manifest, label=label)
+    except IntegrityError as error:
+        raise AlreadyLabelled(f"{repository.name}@{digest} has the label {label.name} already") from error
+    _record("create", mark, actor, context)
+
+
+@transaction.atomic
+def take_off(repository: Repository, digest: str, label_id: int, *, actor: Actor, context: audit.Context) -> None:
+    """Take a label off the manifest `digest`. NotLabelled where it isn't on it."""
+    marks = ArtifactLabel.objects.filter(manifest__repository=repository, manifest__digest=digest, label=label_id)
+    mark = marks.select_related("label", "manifest__repository").defer("manifest__payload").first()
+    if mark is None or not mark.delete()[0]:
+        raise NotLabelled(f"{repository.name}@{digest} has no label {label_id}")
+    _record("delete", mark, actor, context)
+
+
+def _record(operation: str, mark: ArtifactLabel, actor: Actor, context: audit.Context) -> None:
+    repository = mark.manifest.repository
+    audit.record(
+        actor=actor.name,
+        operation=operation,
+        resource_type="artifact-label",
+        resource=f"{repository.name}@{mark.manifest.digest}",
+        project=project_of(repository.name),
+        context=context,
+        detail={"label": mark.label.name},
+    )
