@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+from django.http import QueryDict
 from rest_framework import serializers
 from rest_framework.request import Request
 
@@ -16,7 +17,8 @@ Form = TypeVar("Form", bound="serializers.Serializer[Any]")
 
 def read(form: type[Form], request: Request) -> dict[str, Any]:
     """The body as `form` reads it. Raises REST framework's errors (400, 415)."""
-    filled = form(data=request.data)
+    # Where nothing was sent there can be a QueryDict, in which a flag that is left out counts as false.
+    filled = form(data={} if isinstance(request.data, QueryDict) else request.data)
     filled.is_valid(raise_exception=True)
     return dict(filled.validated_data)
 
@@ -39,6 +41,28 @@ class Password(serializers.Serializer[Any]):
 
 class SysAdmin(serializers.Serializer[Any]):
     sysadmin_flag = serializers.BooleanField()
+
+
+class LdapConf(serializers.Serializer[Any]):
+    """Each field is checked as the configuration item of its name."""
+
+    ldap_url = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=4096)
+    ldap_search_dn = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=4096)
+    ldap_search_password = serializers.CharField(
+        required=False, allow_null=True, allow_blank=True, max_length=4096, trim_whitespace=False
+    )
+    ldap_base_dn = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=4096)
+    ldap_filter = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=4096)
+    ldap_uid = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=4096)
+    ldap_scope = serializers.IntegerField(required=False, allow_null=True)
+    ldap_connection_timeout = serializers.IntegerField(required=False, allow_null=True)
+    ldap_verify_cert = serializers.BooleanField(required=False, allow_null=True)
+
+
+class LdapImportUsers(serializers.Serializer[Any]):
+    ldap_uid_list = serializers.ListField(
+        child=serializers.CharField(allow_blank=True, max_length=_SHORT, trim_whitespace=False), max_length=500
+    )
 
 
 class Metadata(serializers.DictField):

@@ -122,6 +122,7 @@ _WORDS: list[tuple[type[Exception], type[ApiError]]] = [
     (rbac.InvalidName, BadRequest),
     (rbac.InvalidPassword, BadRequest),
     (rbac.InvalidPermission, BadRequest),
+    (rbac.InvalidDN, BadRequest),
     (rbac.NameTaken, Conflict),
     (rbac.UserUnknown, NotFound),
     (rbac.GroupUnknown, NotFound),

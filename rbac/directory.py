@@ -1,6 +1,7 @@
 """People and groups of the directory as our own rows: on-boarding at login, groups, the admin group, import."""
 
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from django.db import IntegrityError, transaction
@@ -8,13 +9,13 @@ from django.db import IntegrityError, transaction
 import audit
 from audit import Context
 from configuration import values
-from rbac import accounts, ldap
+from rbac import accounts, ldap, servers
 from rbac.accounts import Account
 from rbac.actors import SYSTEM, Actor
 from rbac.errors import GroupUnknown, InvalidName, NameTaken, UserUnknown
 from rbac.ldap import Person, normal_dn
 from rbac.models import Group, GroupUser, User
-from rbac.names import parse_groupname, parse_username
+from rbac.names import is_plausible, parse_groupname, parse_username
 
 _MAP_SECONDS = 10.0
 _LOCAL_NAMES = frozenset({"admin"})  # the first administrator is local, whatever the directory holds
@@ -41,7 +42,7 @@ def sign_in(username: str, password: str, *, context: Context) -> Account | None
 
     None for anybody else. Raises DirectoryUnavailable.
     """
-    person = ldap.login(ldap.configured(), username, password)
+    person = ldap.login(servers.configured(), username, password)
     if person is None:
         return None
     user = _welcome(person, actor=SYSTEM, context=context)
@@ -50,7 +51,7 @@ def sign_in(username: str, password: str, *, context: Context) -> Account | None
 
 def import_user(name: str, *, actor: Actor, context: Context) -> User:
     """The user of this name in the directory, before a first login. Raises UserUnknown, NameTaken, InvalidName."""
-    person = ldap.find(ldap.configured(), name)
+    person = ldap.find(servers.configured(), name)
     if person is None:
         raise UserUnknown(f"the directory has not just one entry called {name}")
     parse_username(person.name)
@@ -60,12 +61,35 @@ def import_user(name: str, *, actor: Actor, context: Context) -> User:
     return user
 
 
+def import_users(names: Collection[str], *, actor: Actor, context: Context) -> dict[str, str]:
+    """The users of these names in the directory, each by itself; who isn't one, with why.
+
+    Harbor's words, which its clients may look for, are `empty_uid` and `unknown_user`.
+    """
+    wanted = list(dict.fromkeys(names))
+    found = ldap.find_all(servers.configured(), [name for name in wanted if is_plausible(name)])
+    return {name: why for name in wanted if (why := _import(name, found.get(name), actor, context))}
+
+
+def _import(name: str, person: Person | None, actor: Actor, context: Context) -> str:
+    """ "" for a user who is one now, else why not."""
+    if not name:
+        return "empty_uid"
+    if person is None:
+        return "unknown_user"
+    try:
+        parse_username(person.name)
+    except InvalidName as error:
+        return str(error)
+    return "" if _welcome(person, actor=actor, context=context) else f"there is a local user {person.name}"
+
+
 def import_group(dn: str, *, actor: Actor, context: Context, name: str = "") -> Group:
     """A group of the directory, to be made a member of projects. Its people are in it from their next login on.
 
     Raises GroupUnknown, NameTaken, InvalidName.
     """
-    found = ldap.search_groups(ldap.configured(), dn=dn)
+    found = ldap.search_groups(servers.configured(), dn=dn)
     if len(found) != 1:
         raise GroupUnknown(f"the directory has no group {dn}")
     group = Group(name=parse_groupname(name or found[0].name), kind=Group.Kind.LDAP, ldap_dn=normal_dn(found[0].dn))
@@ -119,10 +143,7 @@ def _follow(user: User, person: Person, actor: Actor, context: Context) -> None:
     wanted: dict[str, object] = {"ldap_dn": person.dn}
     wanted |= {"email": person.email[:255]} if person.email else {}
     wanted |= {"realname": person.realname[:255]} if person.realname else {}
-    admin_dn = values.text("ldap_group_admin_dn")
-    in_admin_group = bool(admin_dn) and normal_dn(admin_dn) in person.groups
-    if in_admin_group != user.is_admin and (in_admin_group or user.admin_by_group):
-        wanted |= {"is_admin": in_admin_group, "admin_by_group": in_admin_group}
+    wanted |= _rights(user, person)
     changed = {name: value for name, value in wanted.items() if getattr(user, name) != value}
     if not changed:
         return
@@ -132,7 +153,19 @@ def _follow(user: User, person: Person, actor: Actor, context: Context) -> None:
     _record("update", "user", user.username, actor, context, **changed)
 
 
+def _rights(user: User, person: Person) -> dict[str, object]:
+    if person.groups is None:
+        return {}
+    admin_dn = values.text("ldap_group_admin_dn")
+    in_admin_group = bool(admin_dn) and normal_dn(admin_dn) in person.groups
+    if in_admin_group == user.is_admin or not (in_admin_group or user.admin_by_group):
+        return {}
+    return {"is_admin": in_admin_group, "admin_by_group": in_admin_group}
+
+
 def _follow_groups(user: User, person: Person) -> None:
+    if person.groups is None:
+        return
     known = _known_groups()
     wanted = {known[dn] for dn in person.groups if dn in known}
     held = set(GroupUser.objects.filter(user=user, group_id__in=known.values()).values_list("group_id", flat=True))

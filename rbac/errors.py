@@ -3,6 +3,7 @@
 RbacError
 ├── InvalidName         a user or group can't be called so
 ├── InvalidPassword     the password breaks the rules
+├── InvalidDN           no name of an entry of a directory
 ├── NameTaken           there is one of that name already
 ├── UserUnknown
 ├── GroupUnknown
@@ -24,6 +25,10 @@ class InvalidName(RbacError):
 
 class InvalidPassword(RbacError):
     """Its words say which rule, and never hold the password."""
+
+
+class InvalidDN(RbacError):
+    pass
 
 
 class NameTaken(RbacError):

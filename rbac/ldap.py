@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from math import ceil
 from typing import Any, TypeVar
@@ -17,14 +17,14 @@ from ldap3.core.exceptions import LDAPCommunicationError, LDAPException
 from ldap3.utils.conv import escape_filter_chars
 from ldap3.utils.dn import parse_dn
 
-from configuration import values
-from configuration.items import in_parentheses
 from rbac import turnstile
-from rbac.errors import DirectoryUnavailable
+from rbac.errors import DirectoryUnavailable, InvalidDN
+from rbac.servers import Directory
 
 _REST = 15.0  # seconds a server that failed is left alone
 _GROUPS_REMEMBERED = 60.0  # seconds
 _GROUPS_KEPT = 4096  # people
+_AT_ONCE = 50  # names that one search looks for
 _MATCHES = 200  # entries a search by an administrator shows at most
 _SCOPES = (BASE, LEVEL, SUBTREE)
 _IN_CHAIN = "1.2.840.113556.1.4.1941"  # Active Directory's matching rule for groups within groups
@@ -40,77 +40,25 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Directory:
-    """How the directory is reached and searched: the `ldap_` items of the configuration."""
-
-    urls: tuple[str, ...]
-    search_dn: str = ""
-    search_password: str = field(default="", repr=False)
-    base_dn: str = ""
-    filter: str = ""
-    uid: str = "cn"
-    scope: int = 2
-    timeout: int = 5
-    verify_cert: bool = True
-    start_tls: bool = False
-    ca_file: str = ""
-    group_base_dn: str = ""
-    group_filter: str = ""
-    group_name: str = "cn"
-    group_scope: int = 2
-    membership: str = "memberof"
-    nested: bool = False
+class _NoSuchBase(DirectoryUnavailable):
+    pass
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """An entry that somebody signs in by. `groups` are DNs in their normal form."""
+    """An entry that somebody signs in by. `groups` are DNs in their normal form; None where nobody looked for them."""
 
     dn: str
     name: str
     email: str = ""
     realname: str = ""
-    groups: frozenset[str] = frozenset()
+    groups: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class DirectoryGroup:
     dn: str
     name: str
-
-
-def configured() -> Directory:
-    """The directory as the configuration items have it now."""
-    return Directory(
-        urls=urls_of(values.text("ldap_url")),
-        search_dn=values.text("ldap_search_dn"),
-        search_password=values.text("ldap_search_password"),
-        base_dn=values.text("ldap_base_dn"),
-        filter=in_parentheses(values.text("ldap_filter")),
-        uid=values.text("ldap_uid"),
-        scope=values.number("ldap_scope"),
-        timeout=values.number("ldap_timeout"),
-        verify_cert=values.flag("ldap_verify_cert"),
-        start_tls=values.flag("ldap_start_tls"),
-        ca_file=values.text("ldap_ca_file"),
-        group_base_dn=values.text("ldap_group_base_dn"),
-        group_filter=in_parentheses(values.text("ldap_group_search_filter")),
-        group_name=values.text("ldap_group_attribute_name") or "cn",
-        group_scope=values.number("ldap_group_search_scope"),
-        membership=values.text("ldap_group_membership_attribute"),
-        nested=values.flag("ldap_group_nested"),
-    )
-
-
-def urls_of(text: str) -> tuple[str, ...]:
-    """The servers that `ldap_url` lists. As in Harbor none needs a scheme, and port 636 speaks TLS whatever it says."""
-    return tuple(map(_url, text.split()))
-
-
-def _url(text: str) -> str:
-    scheme, _, rest = text.rpartition("://")
-    return f"{'ldaps' if rest.rstrip('/').endswith(':636') else scheme or 'ldap'}://{rest}"
 
 
 def login(directory: Directory, name: str, password: str) -> Person | None:
@@ -135,29 +83,85 @@ def find(directory: Directory, name: str) -> Person | None:
     return _ask(directory, partial(_find, directory, name=name))
 
 
-def search(directory: Directory, name: str) -> list[Person]:
-    """Entries whose name holds `name`; without one all of them, as far as a search shows."""
-    wanted = f"*{escape_filter_chars(name)}*" if name else "*"
-    return _ask(directory, lambda connection: _people(directory, connection, wanted, _MATCHES))
+def find_all(directory: Directory, names: Sequence[str]) -> dict[str, Person]:
+    """The one entry of each of these names, for those that have one. Groups aren't searched for."""
 
-
-def search_groups(directory: Directory, *, name: str = "", dn: str = "") -> list[DirectoryGroup]:
-    """Groups whose name holds `name`, or the one with this DN."""
-
-    def work(connection: Connection) -> list[DirectoryGroup]:
-        wanted = f"({directory.group_name}={f'*{escape_filter_chars(name)}*' if name else '*'})"
-        base, scope = (dn, BASE) if dn else (directory.group_base_dn, _SCOPES[directory.group_scope])
-        text = _both(directory.group_filter, wanted)
-        entries = _search(connection, base, text, scope, attributes=[directory.group_name], most=_MATCHES)
-        return [DirectoryGroup(entry["dn"], _first(entry, (directory.group_name,))) for entry in entries]
+    def work(connection: Connection) -> dict[str, Person]:
+        found: list[Person] = []
+        for start in range(0, len(names), _AT_ONCE):
+            some = names[start : start + _AT_ONCE]
+            text = "".join(f"({directory.uid}={escape_filter_chars(name)})" for name in some)
+            found += _people(directory, connection, f"(|{text})", _MATCHES)
+        by_name = {name: [each for each in found if each.name.casefold() == name.casefold()] for name in names}
+        return {name: people[0] for name, people in by_name.items() if len(people) == 1}
 
     return _ask(directory, work)
 
 
+def search(directory: Directory, name: str) -> list[Person]:
+    """Entries whose name holds `name`, one that is it first; without one all of them, as far as a search shows."""
+    text = f"({directory.uid}={_part(name)})"
+    found = _ask(directory, lambda connection: _people(directory, connection, text, _MATCHES))
+    return sorted(found, key=lambda person: person.name.casefold() != name.casefold())
+
+
+def search_groups(directory: Directory, *, name: str = "", dn: str = "") -> list[DirectoryGroup]:
+    """Groups whose name holds `name`, one that is it first, or the one with this DN, if it is below the groups' base.
+
+    Raises InvalidDN.
+    """
+    if dn and not _is_below(dn, directory.groups_base):
+        return []
+
+    def work(connection: Connection) -> list[DirectoryGroup]:
+        base, scope = (dn, BASE) if dn else (directory.groups_base, _SCOPES[directory.group_scope])
+        text = _both(directory.group_filter, f"({directory.group_name}={_part(name)})")
+        try:
+            entries = _search(connection, base, text, scope, attributes=[directory.group_name], most=_MATCHES)
+        except _NoSuchBase:
+            if dn:
+                return []
+            raise
+        return [DirectoryGroup(entry["dn"], _first(entry, (directory.group_name,))) for entry in entries]
+
+    return sorted(_ask(directory, work), key=lambda group: group.name.casefold() != name.casefold())
+
+
 def test(directory: Directory) -> None:
-    """Connect and bind as the configured search account to every server; DirectoryUnavailable says which failed."""
-    for url in directory.urls or ("",):
-        _ask(replace(directory, urls=tuple(filter(None, (url,)))), lambda _: None, retry=True)
+    """Connect to every server, bind as the search account and look for the base; DirectoryUnavailable says what failed.
+
+    It takes no turn and lets no server rest: what is only tried keeps nobody from signing in.
+    """
+    if not directory.urls:
+        raise DirectoryUnavailable("the directory is not available: no server of it is set up")
+    seconds = max(0.1, directory.timeout / len(directory.urls))
+    for url in directory.urls:
+        try:
+            _within(seconds, partial(_talk, directory, url, seconds, partial(_look_for_base, directory)))
+        except (LDAPException, OSError) as error:
+            raise DirectoryUnavailable(f"the directory is not available: {url}: {_words(error)}") from error
+
+
+def _look_for_base(directory: Directory, connection: Connection) -> None:
+    if directory.base_dn:
+        _search(connection, directory.base_dn, "(objectClass=*)", BASE, attributes=["1.1"], most=1)
+
+
+def _part(name: str) -> str:
+    return f"*{escape_filter_chars(name)}*" if name else "*"
+
+
+def _is_below(dn: str, base: str) -> bool:
+    """Whether the entry `dn` is `base` or in the tree below it; InvalidDN."""
+    inner, outer = _parsed(dn), _parsed(base) if base else []
+    return inner[len(inner) - len(outer) :] == outer if len(inner) >= len(outer) else False
+
+
+def _parsed(dn: str) -> list[tuple[str, str]]:
+    try:
+        return [(attribute.casefold(), value.casefold()) for attribute, value, _ in parse_dn(dn, strip=True)]
+    except LDAPException as error:
+        raise InvalidDN(f"{dn} is no distinguished name") from error
 
 
 def normal_dn(dn: str) -> str:
@@ -193,7 +197,7 @@ forget = _groups.forget
 
 
 def _find(directory: Directory, connection: Connection, name: str) -> Person | None:
-    found = _people(directory, connection, escape_filter_chars(name), 2)
+    found = _people(directory, connection, f"({directory.uid}={escape_filter_chars(name)})", 2)
     if len(found) != 1:
         if found:
             logger.warning("more than one entry of the directory is called %s: none of them can sign in", ascii(name))
@@ -201,26 +205,26 @@ def _find(directory: Directory, connection: Connection, name: str) -> Person | N
     (person,) = found
     if person.name.casefold() != name.casefold():  # the directory's matching is laxer than a name may be
         return None
-    if directory.membership and not directory.nested:
+    if person.groups is not None:
         return person
     return replace(person, groups=_groups_by_search(directory, connection, person))
 
 
 def _people(directory: Directory, connection: Connection, wanted: str, most: int) -> list[Person]:
-    text = _both(directory.filter, f"({directory.uid}={wanted})")
+    text = _both(directory.filter, wanted)
     attributes = [directory.uid, *_EMAIL, *_REALNAME, *filter(None, [directory.membership])]
     entries = _search(connection, directory.base_dn, text, _SCOPES[directory.scope], attributes=attributes, most=most)
     return [_person(directory, entry) for entry in entries]
 
 
 def _person(directory: Directory, entry: dict[str, Any]) -> Person:
-    groups = _texts(entry, directory.membership) if directory.membership else []
+    told = bool(directory.membership) and not directory.nested
     return Person(
         dn=entry["dn"],
         name=_first(entry, (directory.uid,)),
         email=_first(entry, _EMAIL),
         realname=_first(entry, _REALNAME),
-        groups=frozenset(map(normal_dn, groups)),
+        groups=frozenset(map(normal_dn, _texts(entry, directory.membership))) if told else None,
     )
 
 
@@ -229,8 +233,8 @@ def _groups_by_search(directory: Directory, connection: Connection, person: Pers
     if known is not None:
         return known
     text = _both(directory.group_filter, _membership_filter(directory, person))
-    base = directory.group_base_dn or directory.base_dn
-    entries = _search(connection, base, text, _SCOPES[directory.group_scope], attributes=[directory.group_name], most=0)
+    scope = _SCOPES[directory.group_scope]
+    entries = _search(connection, directory.groups_base, text, scope, attributes=[directory.group_name], most=0)
     groups = frozenset(normal_dn(entry["dn"]) for entry in entries)
     _groups.put(directory, person.dn, groups)
     return groups
@@ -255,9 +259,10 @@ def _search(
     code = connection.result["result"]
     if code in _SERVER_TROUBLE:
         raise ConnectionError(f"the search failed: {connection.result['description']}")
+    if code == _NO_SUCH_OBJECT:
+        raise _NoSuchBase(f"the directory can't be searched: {base} does not exist there")
     if code not in {_SUCCESS, _SIZE_LIMIT}:
-        what = f"{base} does not exist there" if code == _NO_SUCH_OBJECT else connection.result["description"]
-        raise DirectoryUnavailable(f"the directory can't be searched: {what}")
+        raise DirectoryUnavailable(f"the directory can't be searched: {connection.result['description']}")
     return [entry for entry in connection.response if entry["type"] == "searchResEntry"]  # and no referrals
 
 
@@ -286,13 +291,13 @@ def _bind_person(connection: Connection, dn: str, password: str) -> bool:
     return bool(code == _SUCCESS)
 
 
-def _ask(directory: Directory, work: Callable[[Connection], T], *, retry: bool = False) -> T:
+def _ask(directory: Directory, work: Callable[[Connection], T]) -> T:
     """What `work` makes of a connection to the first server that is well. A server that fails rests afterwards, and
-    isn't asked meanwhile unless it is to `retry`. All servers together take no longer than the configured time."""
+    isn't asked meanwhile. All servers together take no longer than the configured time."""
     failure = "no server of it is set up"
     try:
         with turnstile.turn() as rests:
-            ready = [url for url in directory.urls if retry or rests.get(url, 0) <= time.time()]
+            ready = [url for url in directory.urls if rests.get(url, 0) <= time.time()]
             failure = "it failed a moment ago" if directory.urls and not ready else failure
             end = time.monotonic() + directory.timeout
             for place, url in enumerate(ready):

@@ -20,6 +20,10 @@ _ARTIFACT = f"{_REPOSITORY}/artifacts/v1"
 OPERATIONS = [
     ("get", "ping", "nobody"),
     ("get", "health", "nobody"),
+    ("post", "ldap/ping", "admin"),
+    ("get", "ldap/users/search?username=x", "admin"),
+    ("post", "ldap/users/import", "admin"),
+    ("get", "ldap/groups/search?groupname=x", "admin"),
     ("get", "systeminfo", "nobody"),
     ("get", "systeminfo/getcert", "nobody"),
     ("get", "systeminfo/volumes", "admin"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rbac import ldap
+from rbac import ldap, servers
 from rbac.credentials import authenticate
 from tests.slapd import PASSWORD
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
     ],
 )
 def test_a_server_needs_no_scheme_and_port_636_is_tls(written, read):
-    assert ldap.urls_of(written) == read
+    assert servers.urls_of(written) == read
 
 
 @pytest.mark.parametrize(
@@ -31,4 +31,4 @@ def test_a_filter_needs_no_parentheses(directory, configure, text):
     configure(ldap_filter=text, ldap_group_search_filter="objectClass=groupOfNames", ldap_group_attribute_name="")
 
     assert authenticate("lena", PASSWORD, address="192.0.2.7").name == "lena"
-    assert [group.name for group in ldap.search_groups(ldap.configured(), name="build")] == ["builders"]
+    assert [group.name for group in ldap.search_groups(servers.configured(), name="build")] == ["builders"]

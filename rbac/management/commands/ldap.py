@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from rbac import directory, ldap
+from rbac import directory, ldap, servers
 from rbac.actors import SYSTEM
 from rbac.errors import DirectoryUnavailable, RbacError
 from rbac.management.console import CONTEXT, one_line
@@ -29,12 +29,12 @@ class Command(BaseCommand):
             {"test": self._test, "search": self._search, "import": self._import}[options["deed"]](options)
 
     def _test(self, _: dict[str, Any]) -> None:
-        configured = ldap.configured()
+        configured = servers.configured()
         ldap.test(configured)
         self.stdout.write(f"{len(configured.urls)} of {len(configured.urls)} servers answer")
 
     def _search(self, options: dict[str, Any]) -> None:
-        configured = ldap.configured()
+        configured = servers.configured()
         if options["groups"]:
             for group in ldap.search_groups(configured, name=options["name"]):
                 self.stdout.write(f"{group.name}\t{group.dn}")

@@ -1,0 +1,160 @@
+"""`/ldap`: the company's directory, tried, searched and imported from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, TypedDict
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api import bodies
+from api.document import Query, operation
+from api.endpoint import Endpoint
+from api.errors import BadRequest, NotFound, Unavailable
+from configuration.items import find, in_parentheses
+from rbac import directory, ldap, servers
+from rbac.errors import DirectoryUnavailable
+from rbac.policy import SYSTEM_SCOPE
+from rbac.servers import Directory
+
+LDAP_GROUP = 1  # Harbor's number for a group of the directory
+# The fields of a ping's body: the item that says what each may hold, and what it is of a Directory.
+_PINGED = {
+    "ldap_search_dn": ("ldap_search_dn", "search_dn"),
+    "ldap_search_password": ("ldap_search_password", "search_password"),
+    "ldap_base_dn": ("ldap_base_dn", "base_dn"),
+    "ldap_filter": ("ldap_filter", "filter"),
+    "ldap_uid": ("ldap_uid", "uid"),
+    "ldap_scope": ("ldap_scope", "scope"),
+    "ldap_connection_timeout": ("ldap_timeout", "timeout"),
+    "ldap_verify_cert": ("ldap_verify_cert", "verify_cert"),
+}
+
+
+class LdapPingResultShape(TypedDict):
+    success: bool
+    message: str
+
+
+class LdapUserShape(TypedDict):
+    username: str
+    realname: str
+    email: str
+
+
+class LdapGroupShape(TypedDict):
+    group_name: str
+    group_type: int
+    ldap_group_dn: str
+
+
+class LdapFailedImportUserShape(TypedDict):
+    uid: str
+    error: str
+
+
+class Ping(Endpoint):
+    @operation("pingLdap", body=bodies.LdapConf, answers=LdapPingResultShape, refuses=[403])
+    def post(self, request: Request) -> Response:
+        """pingLdap: whether the servers answer and take the search account; as configured, but for what the body says.
+
+        The password that is kept is shown to the servers that it is kept for, and to no others.
+        """
+        self.require("configuration:read", SYSTEM_SCOPE)
+        failure = _tried(_described(bodies.read(bodies.LdapConf, request)))
+        result: LdapPingResultShape = {"success": not failure, "message": failure and f"error: {failure}"}
+        return Response(result)
+
+
+def _tried(described: Directory) -> str:
+    """What fails, or ""."""
+    if described.search_dn and not described.search_password:
+        return "ldap_search_password is needed: one that is kept goes to its servers only"
+    try:
+        ldap.test(described)
+    except DirectoryUnavailable as error:
+        return str(error)
+    return ""
+
+
+def _described(body: dict[str, Any]) -> Directory:
+    """The configured directory with what the body says otherwise. Raises InvalidValue."""
+    configured = servers.configured()
+    given = {field: body[field] for field in _PINGED if body.get(field) not in {None, ""}}
+    changes: dict[str, Any] = {}
+    for field, value in given.items():
+        item, name = _PINGED[field]
+        changes[name] = find(item).accept(value)
+    if "filter" in changes:
+        changes["filter"] = in_parentheses(changes["filter"])
+    if body.get("ldap_url"):
+        urls = servers.urls_of(str(find("ldap_url").accept(body["ldap_url"])))
+        kept = {} if set(urls) <= set(configured.urls) else {"search_password": ""}
+        changes = {"urls": urls, **kept, **changes}
+    return replace(configured, **changes)
+
+
+class Users(Endpoint):
+    @operation("searchLdapUser", answers=list[LdapUserShape], query=[Query("username")], refuses=[403])
+    def get(self, request: Request) -> Response:
+        """searchLdapUser: whose name holds `username`, at most 200 of them."""
+        self.require("ldap-user:list", SYSTEM_SCOPE)
+        with _told():
+            found = ldap.search(_configured(), request.query_params.get("username", ""))
+        shown: list[LdapUserShape] = [
+            {"username": each.name, "realname": each.realname, "email": each.email} for each in found
+        ]
+        return Response(shown)
+
+
+class Import(Endpoint):
+    @operation("importLdapUser", body=bodies.LdapImportUsers, refuses=[403, 404])
+    def post(self, request: Request) -> Response:
+        """importLdapUser: before they sign in. 404 lists who couldn't be; the others are users now."""
+        self.require("ldap-user:create", SYSTEM_SCOPE)
+        names = bodies.read(bodies.LdapImportUsers, request)["ldap_uid_list"]
+        with _told():
+            _configured()
+            failed = directory.import_users(names, actor=self.actor, context=self.context)
+        told: list[LdapFailedImportUserShape] = [{"uid": name, "error": why} for name, why in failed.items()]
+        return Response(told, status=404) if told else Response()
+
+
+class Groups(Endpoint):
+    @operation(
+        "searchLdapGroup",
+        answers=list[LdapGroupShape],
+        query=[Query("groupname"), Query("groupdn")],
+        refuses=[403, 404],
+    )
+    def get(self, request: Request) -> Response:
+        """searchLdapGroup: whose name holds `groupname`, at most 200 of them, or the one with the DN `groupdn`."""
+        self.require("ldap-user:list", SYSTEM_SCOPE)
+        name, dn = request.query_params.get("groupname", ""), request.query_params.get("groupdn", "")
+        with _told():
+            found = ldap.search_groups(_configured(), name=name, dn="" if name else dn) if name or dn else []
+        if not found:
+            raise NotFound(f"the directory has no group {name or dn}")
+        shown: list[LdapGroupShape] = [
+            {"group_name": each.name, "group_type": LDAP_GROUP, "ldap_group_dn": each.dn} for each in found
+        ]
+        return Response(shown)
+
+
+def _configured() -> Directory:
+    found = servers.configured()
+    if not found.urls:
+        raise BadRequest("no LDAP server is set up: ldap_url is empty")
+    return found
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """An outage in its own words, for who may read the configuration."""
+    try:
+        yield
+    except DirectoryUnavailable as error:
+        raise Unavailable(str(error)) from error
