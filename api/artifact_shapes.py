@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NotRequired, TypedDict, cast
 from urllib.parse import quote
@@ -94,12 +94,13 @@ class ArtifactShape(TypedDict):
     icon: str
     push_time: Moment
     pull_time: Moment
-    annotations: dict[str, str] | None
+    annotations: dict[str, str]
     extra_attrs: dict[str, Any]
     references: list[ReferenceShape]
     tags: NotRequired[list[TagShape]]
     labels: NotRequired[list[LabelShape]]
     accessories: NotRequired[list[AccessoryShape]]
+    inherited_accessories: NotRequired[list[AccessoryShape]]
     addition_links: dict[str, AdditionLinkShape]
 
 
@@ -110,6 +111,7 @@ class Wanted:
     tags: bool
     labels: bool
     accessories: bool
+    inherited: bool = False
 
     @classmethod
     def of(cls, request: Request) -> Wanted:
@@ -118,6 +120,7 @@ class Wanted:
             tags=asked.get("with_tag", "true").lower() not in {"false", "0"},
             labels=asked.get("with_label", "false").lower() in {"true", "1"},
             accessories=asked.get("with_accessory", "false").lower() in {"true", "1"},
+            inherited=asked.get("with_inherited_accessory", "false").lower() in {"true", "1"},
         )
 
 
@@ -125,7 +128,8 @@ def shapes(repository: Repository, rows: Sequence[Manifest], wanted: Wanted) -> 
     """The artifacts of one page."""
     tags = _tags(repository, rows) if wanted.tags else {}
     labels = _labels(rows) if wanted.labels else {}
-    accessories = _accessories(repository, rows) if wanted.accessories else {}
+    accessories = _accessories(repository, {row.digest: row.pk for row in rows}) if wanted.accessories else {}
+    inherited = _inherited(repository, rows) if wanted.inherited else {}
     references = _references(rows)
     found = []
     for row in rows:
@@ -137,6 +141,8 @@ def shapes(repository: Repository, rows: Sequence[Manifest], wanted: Wanted) -> 
             shape["labels"] = labels.get(row.pk, [])
         if wanted.accessories:
             shape["accessories"] = accessories.get(row.digest, [])
+        if row.pk in inherited:
+            shape["inherited_accessories"] = inherited[row.pk]
         found.append(shape)
     return found
 
@@ -157,7 +163,7 @@ def _shape(repository: Repository, row: Manifest) -> ArtifactShape:
         "icon": "",
         "push_time": written(row.pushed_at),
         "pull_time": written(row.pulled_at),
-        "annotations": row.annotations or None,
+        "annotations": row.annotations,
         "extra_attrs": {},
         "references": [],
         "addition_links": _links(repository, row, kind),
@@ -221,13 +227,24 @@ def _labels(rows: Iterable[Manifest]) -> dict[int, list[LabelShape]]:
     return found
 
 
-def _accessories(repository: Repository, rows: Iterable[Manifest]) -> dict[str, list[AccessoryShape]]:
-    ids = {row.digest: row.pk for row in rows}
+def _accessories(repository: Repository, ids: Mapping[str, int]) -> dict[str, list[AccessoryShape]]:
+    """By their subject's digest; `ids` are the subjects' own."""
     found: dict[str, list[AccessoryShape]] = defaultdict(list)
     referrers = Manifest.objects.filter(repository=repository, subject__in=list(ids)).defer("payload")
     for row in referrers.order_by("-pk")[:_MOST]:
         found[row.subject].append(accessory_shape(repository, ids[row.subject], row))
     return found
+
+
+def _inherited(repository: Repository, rows: Iterable[Manifest]) -> dict[int, list[AccessoryShape]]:
+    """The accessories of the indexes that name an artifact, by the artifact's id."""
+    named = ManifestChild.objects.filter(child__in=[row.pk for row in rows]).order_by("pk")
+    parents = list(named.values_list("child", "parent", "parent__digest")[:_MOST])
+    accessories = _accessories(repository, {digest: parent for _, parent, digest in parents})
+    found: dict[int, list[AccessoryShape]] = defaultdict(list)
+    for child, _, digest in parents:
+        found[child] += accessories.get(digest, [])
+    return {child: those for child, those in found.items() if those}
 
 
 def _references(rows: Iterable[Manifest]) -> dict[int, list[ReferenceShape]]:
@@ -252,6 +269,13 @@ def _platforms(indexes: Sequence[int]) -> dict[tuple[int, str], _AboutChild]:
     found = {}
     for pk, payload in small.values_list("pk", "payload"):
         for entry in json.loads(bytes(payload)).get("manifests") or []:
-            told = {name: entry[name] for name in ("platform", "annotations", "urls") if entry.get(name)}
+            told = {name: entry[name] for name in ("annotations", "urls") if entry.get(name)}
+            if platform := _platform(entry.get("platform") or {}):
+                told["platform"] = platform
             found[(pk, str(entry.get("digest")))] = cast(_AboutChild, told)
     return found
+
+
+def _platform(told: Mapping[str, Any]) -> dict[str, Any]:
+    """What the image specification has of a platform; the manifest was checked when it was pushed."""
+    return {name: told[name] for name in PlatformShape.__annotations__ if told.get(name) is not None}

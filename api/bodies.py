@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from django.http import QueryDict
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 
 from oci.pattern import LONGEST
+from projects import metadata
 
 _SHORT, _COMMENT = 255, 255
 
@@ -69,13 +71,51 @@ class Metadata(serializers.DictField):
     child = serializers.CharField(allow_null=True, allow_blank=True, trim_whitespace=False)
 
 
+def _said(schema: dict[str, Any]) -> Any:
+    """A value of a project's metadata, which `projects.metadata` checks; `schema` is what the document says of it."""
+    kind = extend_schema_field({"type": "string", **schema})(type("Said", (serializers.CharField,), {}))
+    return kind(required=False, allow_null=True, allow_blank=True, trim_whitespace=False)
+
+
+_SWITCH, _NUMBER = {"enum": ["true", "false"]}, {"pattern": "^-?[0-9]{1,18}$"}
+_TEXT = {"maxLength": _SHORT, "pattern": "^[ -~]+$"}
+
+
+class ProjectMetadata(serializers.Serializer[Any]):
+    public = _said(_SWITCH)
+    enable_content_trust = _said(_SWITCH)
+    enable_content_trust_cosign = _said(_SWITCH)
+    prevent_vul = _said(_SWITCH)
+    severity = _said({"enum": sorted(metadata.SEVERITIES)})
+    auto_scan = _said(_SWITCH)
+    auto_sbom_generation = _said(_SWITCH)
+    reuse_sys_cve_allowlist = _said(_SWITCH)
+    retention_id = _said(_NUMBER)
+    proxy_speed_kb = _said(_NUMBER)
+    max_upstream_conn = _said(_NUMBER)
+    proxy_cache_local_on_not_found = _said(_SWITCH)
+    proxy_referrer_api = _said(_SWITCH)
+    proxy_cache_filter_pattern = _said(_TEXT)
+    proxy_cache_filter_kind = _said(_TEXT)
+
+
+class AllowlistItem(serializers.Serializer[Any]):
+    cve_id = serializers.CharField(required=False, allow_blank=True, max_length=_SHORT)
+
+
 class Allowlist(serializers.Serializer[Any]):
-    items = serializers.ListField(required=False, allow_null=True)
+    id = serializers.IntegerField(required=False)
+    project_id = serializers.IntegerField(required=False)
+    expires_at = serializers.IntegerField(required=False, allow_null=True)
+    items = AllowlistItem(many=True, required=False, allow_null=True)
+    creation_time = serializers.CharField(required=False)
+    update_time = serializers.CharField(required=False)
 
 
 class ProjectUpdate(serializers.Serializer[Any]):
+    project_name = serializers.CharField(required=False, allow_blank=True, max_length=_SHORT)  # never changed
     public = serializers.BooleanField(required=False, allow_null=True, default=None)
-    metadata = Metadata(required=False, allow_null=True, default=None)
+    metadata = ProjectMetadata(required=False, allow_null=True, default=None)
     storage_limit = serializers.IntegerField(required=False, allow_null=True, default=None)
     registry_id = serializers.IntegerField(required=False, allow_null=True, default=None)
     cve_allowlist = Allowlist(required=False, allow_null=True, default=None)

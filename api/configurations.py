@@ -35,9 +35,13 @@ class InternalConfigurationValueShape(TypedDict):
     editable: bool
 
 
+class ScanAllParameterShape(TypedDict):
+    daily_time: NotRequired[int]
+
+
 class ScanAllPolicyShape(TypedDict):
     type: str
-    parameter: NotRequired[dict[str, int]]
+    parameter: NotRequired[ScanAllParameterShape]
 
 
 _SHOWN: dict[type[Value], Any] = {str: StringConfigItem, int: IntegerConfigItem, bool: BoolConfigItem}
@@ -49,7 +53,7 @@ ConfigurationsResponseShape: Any = TypedDict(  # type: ignore[misc]
     | {"scan_all_policy": ScanAllPolicyShape},
 )
 ConfigurationsShape: Any = TypedDict(  # type: ignore[misc]
-    "ConfigurationsShape", {name: NotRequired[item.kind] for name, item in ITEMS.items()}
+    "ConfigurationsShape", {name: NotRequired[item.kind | None] for name, item in ITEMS.items()}
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NotRequired, TypedDict, cast
+from typing import Any, Literal, NotRequired, TypedDict, cast
 
 from django.db.models import Count, Q, QuerySet
 from rest_framework.request import Request
@@ -15,7 +15,7 @@ from api.endpoint import Endpoint
 from api.errors import BadRequest, Forbidden, NotFound, NotThere, Unprocessable
 from api.paging import paged
 from api.query import Field, Listing, a_flag, a_number, a_time
-from api.times import written
+from api.times import NEVER, written
 from artifacts.models import Repository
 from projects import actions, metadata
 from projects.models import Member, Project
@@ -52,8 +52,37 @@ class CVEAllowlistItemShape(TypedDict):
 
 
 class CVEAllowlistShape(TypedDict):
+    """Without `id` and `expires_at` there is none, and every vulnerability counts."""
+
+    id: NotRequired[int]
     project_id: int
+    expires_at: NotRequired[int | None]
     items: list[CVEAllowlistItemShape]
+    creation_time: Moment
+    update_time: Moment
+
+
+Switch = Literal["true", "false"]
+
+
+class ProjectMetadataShape(TypedDict):
+    """What is set of it."""
+
+    public: Switch
+    enable_content_trust: NotRequired[Switch]
+    enable_content_trust_cosign: NotRequired[Switch]
+    prevent_vul: NotRequired[Switch]
+    severity: NotRequired[str]
+    auto_scan: NotRequired[Switch]
+    auto_sbom_generation: NotRequired[Switch]
+    reuse_sys_cve_allowlist: NotRequired[Switch]
+    retention_id: NotRequired[str]
+    proxy_speed_kb: NotRequired[str]
+    max_upstream_conn: NotRequired[str]
+    proxy_cache_local_on_not_found: NotRequired[Switch]
+    proxy_referrer_api: NotRequired[Switch]
+    proxy_cache_filter_pattern: NotRequired[str]
+    proxy_cache_filter_kind: NotRequired[str]
 
 
 class ProjectShape(TypedDict):
@@ -61,7 +90,7 @@ class ProjectShape(TypedDict):
     name: str
     owner_id: int
     owner_name: str
-    registry_id: int | None
+    registry_id: NotRequired[int]
     creation_time: Moment
     update_time: Moment
     deleted: bool
@@ -69,7 +98,7 @@ class ProjectShape(TypedDict):
     current_user_role_id: int
     current_user_role_ids: list[int]
     repo_count: int
-    metadata: dict[str, str]
+    metadata: ProjectMetadataShape
     cve_allowlist: CVEAllowlistShape
 
 
@@ -105,7 +134,6 @@ def _shape(project: Project, repositories: int, roles: list[int]) -> ProjectShap
         "name": project.name,
         "owner_id": project.owner_id or 0,
         "owner_name": project.owner.username if project.owner else "",
-        "registry_id": None,
         "creation_time": written(project.created_at),
         "update_time": written(project.updated_at),
         "deleted": False,
@@ -113,8 +141,13 @@ def _shape(project: Project, repositories: int, roles: list[int]) -> ProjectShap
         "current_user_role_id": next((role for role in _LADDER if role in roles), roles[0] if roles else 0),
         "current_user_role_ids": roles,
         "repo_count": repositories,
-        "metadata": metadata.read(project),
-        "cve_allowlist": {"project_id": project.pk, "items": []},
+        "metadata": cast(ProjectMetadataShape, metadata.read(project)),
+        "cve_allowlist": {
+            "project_id": project.pk,
+            "items": [],
+            "creation_time": NEVER,
+            "update_time": NEVER,
+        },
     }
 
 

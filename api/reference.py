@@ -13,7 +13,7 @@ from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_safe
 from rest_framework.request import Request
 
-from api import document
+from api import openapi
 from api.endpoint import Endpoint
 
 # Everything the page loads is ours: files below /static/, the document, and what is tried out. Swagger UI brings its
@@ -27,7 +27,7 @@ _POLICY = (
 @cache
 def written() -> tuple[bytes, str]:
     """The document as JSON, and its ETag: made once in a process."""
-    text = json.dumps(document.written(), ensure_ascii=False, separators=(",", ":")).encode()
+    text = json.dumps(openapi.written(), ensure_ascii=False, separators=(",", ":")).encode()
     return text, f'"{hashlib.sha256(text).hexdigest()[:32]}"'
 
 

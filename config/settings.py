@@ -102,7 +102,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "UNAUTHENTICATED_USER": None,
-    "DEFAULT_SCHEMA_CLASS": "api.document.Document",
+    "DEFAULT_SCHEMA_CLASS": "api.openapi.Document",
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Roadstead",
@@ -120,6 +120,7 @@ SPECTACULAR_SETTINGS = {
     },
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "POSTPROCESSING_HOOKS": [],
 }
 
 PASSWORD_HASHERS = ["rbac.passwords.PasswordHasher"]

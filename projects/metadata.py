@@ -27,7 +27,7 @@ _SWITCHES = {
 }
 _NUMBERS = {"max_upstream_conn", "proxy_speed_kb", "retention_id"}
 _TEXTS = {"proxy_cache_filter_kind", "proxy_cache_filter_pattern"}
-_SEVERITIES = {"none", "unknown", "negligible", "low", "medium", "high", "critical"}
+SEVERITIES = {"none", "unknown", "negligible", "low", "medium", "high", "critical"}
 _NUMBER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 _LONGEST = 255
 
@@ -75,8 +75,8 @@ def _parse(key: str, value: object) -> str:
             raise InvalidMetadata(f"{key} is a number")
         return value
     if key == "severity":
-        if value.lower() not in _SEVERITIES:
-            raise InvalidMetadata(f"severity is one of {', '.join(sorted(_SEVERITIES))}")
+        if value.lower() not in SEVERITIES:
+            raise InvalidMetadata(f"severity is one of {', '.join(sorted(SEVERITIES))}")
         return value.lower()
     if key in _TEXTS:
         if len(value) > _LONGEST or not value.isprintable():

@@ -190,6 +190,21 @@ def test_accessories_are_listed(dev, pushed, name):
     assert (row["type"], row["subject_artifact_repo"]) == ("signature.notation", f"library/{name}")
 
 
+def test_a_part_shows_the_accessories_of_its_index_when_asked(dev, upstream, project, name):
+    content = Content()
+    part = content.add_image()
+    index = content.add_index([part, content.add_image(architecture="arm64")])
+    content.add_artifact("application/vnd.cncf.notary.signature", subject=index.descriptor)
+    content.tag("multi", index).tag("part", part)
+    Door(f"library/{name}").push(content)
+    place = f"{home(name)}/artifacts/part"
+    [accessory] = dev.get(place, with_inherited_accessory="true").json()["inherited_accessories"]
+    assert (accessory["type"], accessory["subject_artifact_digest"]) == ("signature.notation", index.digest)
+    assert accessory["subject_artifact_id"] == Manifest.objects.get(digest=index.digest).pk
+    assert "inherited_accessories" not in dev.get(place, with_accessory="true").json()
+    assert "inherited_accessories" not in dev.get(f"{home(name)}/artifacts/multi", with_inherited_accessory="1").json()
+
+
 def test_an_artifact_is_deleted_with_tags_and_accessories(dev, keeper, pushed, name):
     assert error_of(dev.delete(f"{home(name)}/artifacts/v1"))[0] == 403
     assert keeper.delete(f"{home(name)}/artifacts/v1").status_code == 200
@@ -204,7 +219,7 @@ def test_lists_cost_the_same_for_few_and_for_many(dev, upstream, project, name):
     door = Door(f"library/{name}")
     door.push(image(tag="t0"))
     paths = [f"{home(name)}/artifacts", "projects/library/repositories", "repositories"]
-    query = {"page_size": 50, "with_accessory": "true"}
+    query = {"page_size": 50, "with_accessory": "true", "with_inherited_accessory": "true"}
 
     def lists() -> list[int]:
         return [len(dev.get(path, **query).json()) for path in paths]

@@ -4,15 +4,16 @@ from typing import NotRequired, TypedDict
 
 import pytest
 
-from api import document
-from api.document import Document, Moment
+from api import openapi
+from api.document import Moment
+from api.schemas import Shapes
 from api.urls import urlpatterns
 from tests.api.compatibility import routed
 
 
 @pytest.fixture(scope="module")
 def written():
-    return document.written()
+    return openapi.written()
 
 
 class _Part(TypedDict):
@@ -26,10 +27,9 @@ class _Whole(TypedDict):
 
 
 def test_a_typed_dict_becomes_a_component():
-    schema = Document()
-    schema.registry = document.Generator().registry
-    assert schema.schema_of(list[_Whole]) == {"type": "array", "items": {"$ref": "#/components/schemas/Whole"}}
-    components = schema.registry.build({})["schemas"]
+    shapes = Shapes(openapi.Generator().registry)
+    assert shapes.of(list[_Whole]) == {"type": "array", "items": {"$ref": "#/components/schemas/Whole"}}
+    components = shapes.registry.build({})["schemas"]
     assert components["Part"] == {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
     assert components["Whole"]["required"] == ["at", "part"]
     assert components["Whole"]["properties"] == {
@@ -48,7 +48,7 @@ def test_every_operation_with_a_mark_is_in_the_document(written):
         for path, methods in written["paths"].items()
         for method, each in methods.items()
     }
-    assert told == {(path, method): each.name for path, method, each in document.documented(urlpatterns)}
+    assert told == {(path, method): each.name for path, method, each in openapi.documented(urlpatterns)}
     assert len(set(told.values())) == len(told)
     assert {(method, path) for path, method in told} == routed()
 
@@ -56,4 +56,6 @@ def test_every_operation_with_a_mark_is_in_the_document(written):
 def test_refusals_come_in_the_envelope(written):
     answers = written["paths"]["/projects/{project_name_or_id}"]["get"]["responses"]
     assert set(answers) == {"200", "400", "401", "403", "404", "429", "503"}
-    assert answers["404"]["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/Errors"}
+    assert answers["404"] == {"$ref": "#/components/responses/NotFound"}
+    refusal = written["components"]["responses"]["NotFound"]
+    assert refusal["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/Errors"}

@@ -58,7 +58,7 @@ def test_the_location_can_hold_the_name(alice):
         ({}, 400),
         ({"project_name": "taken"}, 409),
         ({"project_name": "x", "metadata": {"public": "perhaps"}}, 400),
-        ({"project_name": "x", "metadata": {"nothing": "true"}}, 400),
+        ({"project_name": "x", "metadata": {"public": ["true"]}}, 400),
         ({"project_name": "x", "metadata": {"severity": "awful"}}, 400),
         ({"project_name": "x", "storage_limit": 5}, 501),
         ({"project_name": "x", "registry_id": 5}, 501),

@@ -7,7 +7,7 @@ import pytest
 from django.core.management import call_command
 from django.test import Client
 
-from api import document
+from api import openapi
 from tests.api.caller import BASE, NOBODY, error_of
 
 DOCUMENT = f"{BASE}openapi.json"
@@ -16,7 +16,7 @@ DOCUMENT = f"{BASE}openapi.json"
 def test_everybody_may_read_the_document(client: Client):
     answer = client.get(DOCUMENT)
     assert (answer.status_code, answer["Content-Type"]) == (200, "application/json")
-    assert json.loads(answer.content) == json.loads(json.dumps(document.written()))
+    assert json.loads(answer.content) == json.loads(json.dumps(openapi.written()))
     assert json.loads(answer.content)["servers"] == [{"url": "/api/v2.0"}]
 
 
