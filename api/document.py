@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 Moment = Annotated[str, "date-time"]  # as `api.times.written` writes it
+File = Annotated[str, "binary"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class Operation:
     query: tuple[Query, ...]
     refuses: frozenset[int]
     media_type: str
+    headers: tuple[str, ...]
 
 
 def operation(
@@ -63,11 +65,13 @@ def operation(
     query: Iterable[Query] = (),
     refuses: Iterable[int] = (),
     media_type: str = "application/json",
+    headers: Iterable[str] = (),
 ) -> Callable[[Method], Method]:
     """The method is Harbor's operation `name`, of the `group` the contract files it under (else the module's name).
 
     `body` is the form that reads the request's body, or its type; `answers` is the type of the answer's at `status` (a
-    TypedDict, a list of one, …); None is for no body. What goes without saying in `refuses`: see `api.openapi`.
+    TypedDict, a list of one, …); None is for no body. What goes without saying of `refuses` and `headers` stands in
+    `api.openapi`.
     """
 
     def mark(method: Method) -> Method:
@@ -80,6 +84,7 @@ def operation(
             tuple(query),
             frozenset(refuses),
             media_type,
+            tuple(headers),
         )
         method.operation = found  # type: ignore[attr-defined]
         return method

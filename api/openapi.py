@@ -52,6 +52,7 @@ _HEADERS: Schema = {
     "Location": {"description": "where it is", "required": True, "schema": BASIC[str]},
     "X-Total-Count": {"description": "how many there are on all pages", "required": True, "schema": BASIC[int]},
     "Link": {"description": "the pages beside this one: rel is prev or next", "schema": BASIC[str]},
+    "Content-Disposition": {"description": "the file's name", "required": True, "schema": BASIC[str]},
     "Retry-After": {"description": "seconds", "required": True, "schema": BASIC[int]},
 }
 
@@ -135,7 +136,7 @@ class Document(AutoSchema):
         answer: Schema = {"description": _DONE[told.status], "headers": dict(_NAME)}
         if told.answers is not None:
             answer["content"] = {told.media_type: {"schema": self.shapes.of(told.answers)}}
-        headers = ["Location"] if told.status == _CREATED else []
+        headers = [*told.headers, *(["Location"] if told.status == _CREATED else [])]
         if PAGE in told.query and get_origin(told.answers) is list:
             headers += ["X-Total-Count", "Link"]
         answer["headers"] |= {name: {"$ref": f"#/components/headers/{name}"} for name in headers}

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api import authority
-from api.document import Moment, operation
+from api.document import File, Moment, operation
 from api.endpoint import Endpoint
 from api.errors import NotFound
 from api.times import written
@@ -95,7 +95,13 @@ class Volumes(Endpoint):
 class Certificate(Endpoint):
     open_to_all = True
 
-    @operation("getCert", answers=str, media_type="application/octet-stream", refuses=[404])
+    @operation(
+        "getCert",
+        answers=File,
+        media_type="application/octet-stream",
+        headers=["Content-Disposition"],
+        refuses=[404],
+    )
     def get(self, request: Request) -> HttpResponse:  # noqa: ARG002
         """getCert: the authority that docker has to trust, if the operator gave its certificate."""
         found = authority.certificate()
