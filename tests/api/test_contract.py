@@ -165,6 +165,9 @@ CHANGES = {
     "createProject body.cve_allowlist.items[].cve_id: isn't there": lambda ours: _schema(ours, "AllowlistItemRequest")[
         "properties"
     ].pop("cve_id"),
+    "updateRepository body.description: isn't there": lambda ours: _schema(ours, "RepositoryUpdateRequest")[
+        "properties"
+    ].pop("description"),
     "deleteUser body: is required, and the contract doesn't have one": lambda ours: _at(
         ours, "/users/{user_id}", "delete"
     ).update(requestBody={"required": True, "content": {}}),
