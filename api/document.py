@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeVar
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -53,6 +54,7 @@ class Operation:
     refuses: frozenset[int]
     media_type: str
     headers: tuple[str, ...]
+    also: Mapping[int, Any]
 
 
 def operation(
@@ -66,12 +68,13 @@ def operation(
     refuses: Iterable[int] = (),
     media_type: str = "application/json",
     headers: Iterable[str] = (),
+    also: Mapping[int, Any] = MappingProxyType({}),
 ) -> Callable[[Method], Method]:
     """The method is Harbor's operation `name`, of the `group` the contract files it under (else the module's name).
 
     `body` is the form that reads the request's body, or its type; `answers` is the type of the answer's at `status` (a
     TypedDict, a list of one, …); None is for no body. What goes without saying of `refuses` and `headers` stands in
-    `api.openapi`.
+    `api.openapi`. `also` has the types of other answers with a body of their own.
     """
 
     def mark(method: Method) -> Method:
@@ -85,6 +88,7 @@ def operation(
             frozenset(refuses),
             media_type,
             tuple(headers),
+            also,
         )
         method.operation = found  # type: ignore[attr-defined]
         return method

@@ -57,7 +57,7 @@ class LdapFailedImportUserShape(TypedDict):
 
 
 class Ping(Endpoint):
-    @operation("pingLdap", body=bodies.LdapConf, answers=LdapPingResultShape, refuses=[403])
+    @operation("pingLdap", group="Ldap", body=bodies.LdapConf, answers=LdapPingResultShape, refuses=[403])
     def post(self, request: Request) -> Response:
         """pingLdap: whether the servers answer and take the search account; as configured, but for what the body says.
 
@@ -98,7 +98,7 @@ def _described(body: dict[str, Any]) -> Directory:
 
 
 class Users(Endpoint):
-    @operation("searchLdapUser", answers=list[LdapUserShape], query=[Query("username")], refuses=[403])
+    @operation("searchLdapUser", group="Ldap", answers=list[LdapUserShape], query=[Query("username")], refuses=[403])
     def get(self, request: Request) -> Response:
         """searchLdapUser: whose name holds `username`, at most 200 of them."""
         self.require("ldap-user:list", SYSTEM_SCOPE)
@@ -111,7 +111,13 @@ class Users(Endpoint):
 
 
 class Import(Endpoint):
-    @operation("importLdapUser", body=bodies.LdapImportUsers, refuses=[403, 404])
+    @operation(
+        "importLdapUser",
+        group="Ldap",
+        body=bodies.LdapImportUsers,
+        refuses=[403],
+        also={404: list[LdapFailedImportUserShape]},
+    )
     def post(self, request: Request) -> Response:
         """importLdapUser: before they sign in. 404 lists who couldn't be; the others are users now."""
         self.require("ldap-user:create", SYSTEM_SCOPE)
@@ -126,6 +132,7 @@ class Import(Endpoint):
 class Groups(Endpoint):
     @operation(
         "searchLdapGroup",
+        group="Ldap",
         answers=list[LdapGroupShape],
         query=[Query("groupname"), Query("groupdn")],
         refuses=[403, 404],

@@ -129,7 +129,9 @@ class Document(AutoSchema):
 
     def _get_response_bodies(self, direction: Any = "response") -> Schema:  # noqa: ARG002
         told = self.operation
-        answers = {told.status: self._answer(told)} | {status: _refusal(status) for status in self.refusals()}
+        answers = {status: _refusal(status) for status in self.refusals()}
+        answers |= {status: self._also(status, hint) for status, hint in told.also.items()}
+        answers[told.status] = self._answer(told)
         return {str(status): answer for status, answer in sorted(answers.items())}
 
     def _answer(self, told: Operation) -> Schema:
@@ -141,6 +143,11 @@ class Document(AutoSchema):
             headers += ["X-Total-Count", "Link"]
         answer["headers"] |= {name: {"$ref": f"#/components/headers/{name}"} for name in headers}
         return answer
+
+    def _also(self, status: int, hint: Any) -> Schema:
+        about = _DONE.get(status) or _REFUSALS[status][1]
+        content = {"application/json": {"schema": self.shapes.of(hint)}}
+        return {"description": about, "headers": dict(_NAME), "content": content}
 
 
 class _Inspector(EndpointEnumerator):
