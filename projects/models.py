@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, F, Func, OuterRef, Q, Value
 from django.utils import timezone
 
 from oci.pattern import LONGEST
@@ -16,12 +16,34 @@ from rbac.models import Group, GroupUser, Role, User
 from rbac.policy import SYSTEM_SCOPE, can, roles_with
 from rbac.reach import EVERYWHERE
 
+_FEW = 1000  # memberships whose projects' ids go into a list's condition
 
-def _held_by(actor: Actor) -> Q:
-    """The memberships that give `actor` a role, its own and its groups'. A locked user holds none."""
-    return Q(user=actor.user_id, user__is_active=True) | Q(
-        group__group_users__user=actor.user_id, group__group_users__user__is_active=True
-    )
+
+class _AnyOf(Func):
+    """`id = ANY(array)`: one and the same statement for any number of ids, which `IN` isn't."""
+
+    template = "%(expressions)s::bigint[])"
+    arg_joiner = " = ANY("
+    output_field = models.BooleanField()
+
+
+def _memberships(actor: Actor) -> models.QuerySet[Member]:
+    """Those that give `actor` a role, its own and its groups'. A locked user holds none."""
+    alive = User.objects.filter(pk=actor.user_id or 0, is_active=True)
+    groups = GroupUser.objects.filter(user=actor.user_id).values("group")
+    return Member.objects.filter(Exists(alive), Q(user=actor.user_id) | Q(group__in=groups))
+
+
+def _among(memberships: models.QuerySet[Member]) -> Q:
+    """The projects of `memberships`, for a condition on projects.
+
+    PostgreSQL can't tell how many a subquery finds. Few are read beforehand, so that an index finds them among any
+    number of projects; of many, each project is asked in turn, and one of the next will do.
+    """
+    ids = list(memberships.values_list("project", flat=True)[: _FEW + 1])
+    if len(ids) > _FEW:
+        return Q(Exists(memberships.filter(project=OuterRef("pk"))))
+    return Q(_AnyOf(F("pk"), Value(ids, ArrayField(models.BigIntegerField())))) if ids else _NONE
 
 
 def _reached_by(actor: Actor, permission: str | None = None) -> Q:
@@ -45,8 +67,7 @@ class ProjectQuerySet(models.QuerySet["Project"]):
             return self.filter(Q(public=True) | reached)
         if actor.user_id is None:
             return self.filter(public=True)
-        own = Member.objects.filter(_held_by(actor)).values("project")
-        return self.filter(Q(public=True) | (Q(pk__in=own) & reached))
+        return self.filter(Q(public=True) | (_among(_memberships(actor)) & reached))
 
     def with_permission(self, actor: Actor, permission: str) -> ProjectQuerySet:
         """The projects in which `actor` may do `permission`: what `rbac.policy.can` says, for a list over all."""
@@ -59,10 +80,7 @@ class ProjectQuerySet(models.QuerySet["Project"]):
             return self.filter(anybody | reached)
         if actor.user_id is None:
             return self.filter(anybody)
-        groups = GroupUser.objects.filter(user=actor.user_id).values("group")
-        mine = Q(user=actor.user_id) | Q(group__in=groups)
-        own = Member.objects.filter(mine, role__in=roles).values("project")
-        return self.filter(anybody | (Q(pk__in=own) & reached))
+        return self.filter(anybody | (_among(_memberships(actor).filter(role__in=roles)) & reached))
 
 
 class Project(models.Model):
@@ -77,6 +95,10 @@ class Project(models.Model):
 
     objects = ProjectQuerySet.as_manager()
 
+    class Meta:
+        # What anybody may see, found among any number of private ones.
+        indexes = [models.Index(fields=["id"], name="project_public", condition=Q(public=True))]
+
     def __str__(self) -> str:
         return self.name
 
@@ -89,7 +111,7 @@ class Project(models.Model):
         """Ids of the roles that `actor` holds here (see `rbac.policy.Scope`)."""
         roles = {PUBLIC} if self.public else set()
         if actor.user_id is not None:
-            roles.update(self.members.filter(_held_by(actor)).values_list("role_id", flat=True))
+            roles.update(_memberships(actor).filter(project=self).values_list("role_id", flat=True))
         return roles
 
 
