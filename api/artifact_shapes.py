@@ -7,11 +7,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NotRequired, TypedDict, cast
-from urllib.parse import quote
 
 from django.db.models import F, Func, IntegerField
 from rest_framework.request import Request
 
+from api import places
 from api.document import Moment
 from api.labels import LabelShape, label_shape
 from api.times import written
@@ -173,8 +173,7 @@ def _shape(repository: Repository, row: Manifest) -> ArtifactShape:
 def _links(repository: Repository, row: Manifest, kind: str) -> dict[str, AdditionLinkShape]:
     if kind != IMAGE or row.media_type in _INDEXES:
         return {}
-    project, _, rest = repository.name.partition("/")
-    home = f"/api/v2.0/projects/{project}/repositories/{quote(quote(rest, safe=''), safe='')}/artifacts/{row.digest}"
+    home = f"{places.path_of(repository.name)}/artifacts/{row.digest}"
     return {"build_history": {"href": f"{home}/additions/build_history", "absolute": False}}
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from typing import Any, Literal, get_args
-from urllib.parse import quote
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpResponse
@@ -19,11 +18,12 @@ from api.endpoint import Endpoint
 from api.errors import BadRequest, NotFound, NotThere, Unprocessable
 from api.paging import paged
 from api.query import AllOf, AnyOf, Exact, Field, Fuzzy, Listing, Term, a_number, a_time
-from artifacts import configs, labelling, manifests, tagging
+from artifacts import configs, copying, labelling, manifests, tagging
 from artifacts.kinds import IMAGE, kind_of
 from artifacts.models import ArtifactLabel, Manifest, ManifestChild, Repository, Tag
 from oci.digest import Digest
 from oci.manifest import DOCKER_LIST, OCI_INDEX
+from oci.reference import parse_repository, parse_tag, project_of
 
 _Addition = Literal["build_history", "values.yaml", "readme.md", "dependencies", "sbom", "license", "files"]
 _WITH = [
@@ -129,8 +129,6 @@ class _ArtifactEndpoint(Endpoint):
 
 
 class Artifacts(_ArtifactEndpoint):
-    later = frozenset({"post"})
-
     @operation("listArtifacts", answers=list[ArtifactShape], query=[*LISTED, *_WITH], refuses=[403, 404])
     def get(self, request: Request, **names: str) -> Response:  # noqa: ARG002
         """listArtifacts"""
@@ -138,6 +136,34 @@ class Artifacts(_ArtifactEndpoint):
         rows = _ARTIFACTS.narrow(_visible(repository), request.query_params.get("q", ""))
         rows = _ARTIFACTS.sort(rows, request.query_params.get("sort", ""))
         return paged(request, rows, lambda found: shapes(repository, found, Wanted.of(request)))
+
+    @operation(
+        "CopyArtifact",
+        status=201,
+        query=[Query("from", about="project/repository:tag, or project/repository@digest", required=True)],
+        refuses=[403, 404, 412],
+    )
+    def post(self, request: Request, project_name: str, repository_name: str) -> Response:
+        """CopyArtifact: with its tags, its parts and all that refers to it."""
+        target = places.target(self, project_name, repository_name, "artifact:create")
+        source, reference = _source(request.query_params.get("from", ""))
+        places.project(self, project_of(source), "repository:pull", named=True)
+        digest = copying.copy(source, reference, target, actor=self.actor, context=self.context)
+        return Response(status=201, headers={"Location": f"{places.path_of(target)}/artifacts/{digest}"})
+
+
+def _source(text: str) -> tuple[str, Digest | str]:
+    """A repository's full name, and a tag or digest there. Raises Unprocessable, BadRequest, or what the name's and the
+    reference's parsers do."""
+    if not text:
+        raise Unprocessable("from in query is required")
+    name, separator, digest = text.partition("@")
+    if separator:
+        return parse_repository(name), Digest.parse(digest)
+    name, separator, tag = text.rpartition(":")
+    if not separator:
+        raise BadRequest("from in query is project/repository:tag, or project/repository@digest")
+    return parse_repository(name), parse_tag(tag)
 
 
 class OneArtifact(_ArtifactEndpoint):
@@ -186,9 +212,8 @@ class Tags(_ArtifactEndpoint):
         artifact = self.artifact(repository)
         name = bodies.read(bodies.NewTag, request)["name"]
         tag = tagging.create(repository.name, artifact.digest, name, actor=self.actor, context=self.context)
-        project, _, rest = repository.name.partition("/")
-        home = f"/api/v2.0/projects/{project}/repositories/{quote(quote(rest, safe=''), safe='')}"
-        return Response(status=201, headers={"Location": f"{home}/artifacts/{artifact.digest}/tags/{tag.name}"})
+        home = f"{places.path_of(repository.name)}/artifacts/{artifact.digest}"
+        return Response(status=201, headers={"Location": f"{home}/tags/{tag.name}"})
 
 
 class OneTag(_ArtifactEndpoint):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from django.db.models import QuerySet
 
@@ -76,15 +76,30 @@ def repository(view: Endpoint, project_name: str, repository_name: str, permissi
     """The repository `project_name`/`repository_name`, whose slashes may come encoded twice or once (WSGI has
     decoded once). The permission is asked first: a stranger doesn't learn what a project holds."""
     found = project(view, project_name, permission, named=True)
-    try:
-        name = parse_repository(f"{found.name}/{unquote(repository_name)}")
-    except NameInvalid as error:
-        raise BadRequest(str(error)) from error
+    name = _full_name(found, repository_name)
     row = Repository.objects.filter(name=name).first()
     if row is None:
         raise NotFound(f"there is no repository {name}")
     row.project = found
     return row
+
+
+def target(view: Endpoint, project_name: str, repository_name: str, permission: str) -> str:
+    """The full name of a repository for something to come to, which makes it where it isn't there."""
+    return _full_name(project(view, project_name, permission, named=True), repository_name)
+
+
+def _full_name(found: Project, repository_name: str) -> str:
+    try:
+        return parse_repository(f"{found.name}/{unquote(repository_name)}")
+    except NameInvalid as error:
+        raise BadRequest(str(error)) from error
+
+
+def path_of(repository: str) -> str:
+    """Where the repository of this full name is in the API; its slashes are encoded twice, as clients expect."""
+    project_name, _, rest = repository.partition("/")
+    return f"/api/v2.0/projects/{project_name}/repositories/{quote(quote(rest, safe=''), safe='')}"
 
 
 def projects_with(actor: Actor, permission: str) -> QuerySet[Project]:

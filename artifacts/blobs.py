@@ -137,13 +137,28 @@ def mount(repository: str, digest: Digest, source: str) -> bool:
     The caller has made sure that the actor may pull the source.
     """
     info = find(source, digest)
-    if info is None or not registry().mount_blob(repository, info.digest, source):
+    return info is not None and take(repository, digest, info, source)
+
+
+def take(repository: str, digest: Digest, info: BlobInfo, source: str) -> bool:
+    """Mount a blob whose rows say that `source` holds it. False where its link there is lost for good.
+
+    For whoever holds a lock: `find` might go on with a new connection, which wouldn't.
+    """
+    if not _mount(repository, info.digest, source):
         return False
     if digest != info.digest:
         remember_alias(digest, info)
         store.write_link(repository, digest, info.digest)  # Distribution links the name the mount was asked by only
     note_commit(repository, digest)
     return True
+
+
+def _mount(repository: str, digest: Digest, source: str) -> bool:
+    if registry().mount_blob(repository, digest, source):
+        return True
+    # An empty link is mended by looking at it.
+    return _ask_upstream(source, digest) is not None and registry().mount_blob(repository, digest, source)
 
 
 def delete(repository: str, digest: Digest) -> None:

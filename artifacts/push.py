@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -61,25 +62,33 @@ def push(
         raise ManifestTooLarge(f"manifest is {len(payload)} bytes, more than {settings.MANIFEST_LIMIT}")
     digest = _digest_of(payload, reference)
     parsed = oci_manifest.parse(payload, content_type)
-    project = _project(repository)
+    project = project_for(repository)
     names = tuple(dict.fromkeys([*([reference] if isinstance(reference, str) else []), *tags]))
     # Shared with other pushes; keeps out a deletion of what this manifest names until its rows say so.
     with advisory_lock(repository, shared=True):
         contents = _locate(repository, parsed)
         if not Manifest.objects.filter(repository__name=repository, digest=str(digest)).exists():
             store_upstream(repository, digest, parsed.media_type, payload)
-        try:
-            with transaction.atomic():
-                row = _write_manifest(repositories.enter(project, repository), digest, parsed, payload, contents)
-                tagging.move(row.repository, row.pk, names)
-                _record(row, names, actor, context)
-        except IntegrityError as error:
-            raise Unavailable("the project or the repository was deleted meanwhile") from error
+        with arrival(project, repository) as entered:
+            row = write_manifest(entered, digest, parsed, payload, contents)
+            tagging.move(entered, row.pk, names)
+            record(row, names, actor, context)
     return Pushed(digest, parsed.subject.digest if parsed.subject else None, names)
 
 
-def _record(row: Manifest, tags: Sequence[str], actor: Actor, context: audit.Context) -> None:
-    """One audit record for each tag that was moved, or one for the digest."""
+@contextmanager
+def arrival(project: Project, repository: str) -> Iterator[Repository]:
+    """The transaction in which all that comes to a repository at once is written; the repository's row, made when it
+    isn't there. Unavailable where that or the project goes meanwhile."""
+    try:
+        with transaction.atomic():
+            yield repositories.enter(project, repository)
+    except IntegrityError as error:
+        raise Unavailable("the project or the repository was deleted meanwhile") from error
+
+
+def record(row: Manifest, tags: Sequence[str], actor: Actor, context: audit.Context, **more: str) -> None:
+    """One audit record for each tag that was moved, or one for the digest; `more` joins its detail."""
     repository = row.repository.name
     for resource in [f"{repository}:{tag}" for tag in tags] or [f"{repository}@{row.digest}"]:
         audit.record(
@@ -89,7 +98,7 @@ def _record(row: Manifest, tags: Sequence[str], actor: Actor, context: audit.Con
             resource=resource,
             project=project_of(repository),
             context=context,
-            detail={"digest": row.digest, "media_type": row.media_type},
+            detail={"digest": row.digest, "media_type": row.media_type, **more},
         )
 
 
@@ -102,7 +111,8 @@ def _digest_of(payload: bytes, reference: Digest | str) -> Digest:
     return digest
 
 
-def _project(repository: str) -> Project:
+def project_for(repository: str) -> Project:
+    """The project that a repository of this name belongs to, be it there or not; NameUnknown."""
     project = Project.objects.filter(name=project_of(repository)).first()
     if project is None:
         raise NameUnknown(f"there is no project {project_of(repository)}", detail={"name": repository})
@@ -110,14 +120,14 @@ def _project(repository: str) -> Project:
 
 
 @dataclass(frozen=True, slots=True)
-class _Contents:
+class Contents:
     """What a manifest names and the repository holds: blobs as stored, rows of child manifests by digest."""
 
     blobs: dict[Digest, BlobInfo]
     children: dict[str, int]
 
 
-def _locate(repository: str, parsed: oci_manifest.Manifest) -> _Contents:
+def _locate(repository: str, parsed: oci_manifest.Manifest) -> Contents:
     """Everything the manifest names, found in the repository; ManifestBlobUnknown lists what isn't there."""
     # BuildKit's cache export lists blobs in an index.
     wanted = {descriptor.digest for descriptor in parsed.blobs}
@@ -130,7 +140,7 @@ def _locate(repository: str, parsed: oci_manifest.Manifest) -> _Contents:
     if missing:
         detail = {"digests": missing[: blobs.MISSES_LIMIT]}
         raise ManifestBlobUnknown(f"{missing[0]} is not in repository {repository}", detail=detail)
-    return _Contents(located, found)
+    return Contents(located, found)
 
 
 def store_upstream(repository: str, digest: Digest, media_type: str, payload: bytes) -> None:
@@ -154,8 +164,8 @@ def store_upstream(repository: str, digest: Digest, media_type: str, payload: by
     store.write_revision(repository, digest, canonical)
 
 
-def _write_manifest(
-    repository: Repository, digest: Digest, parsed: oci_manifest.Manifest, payload: bytes, contents: _Contents
+def write_manifest(
+    repository: Repository, digest: Digest, parsed: oci_manifest.Manifest, payload: bytes, contents: Contents
 ) -> Manifest:
     """The manifest's row with its links to blobs and children; what is there already stays as it is."""
     blob_ids = _link_blobs(repository, contents.blobs)

@@ -164,10 +164,6 @@ def test_what_is_not_there_is_said(dev, pushed, name, path, status):
     assert error_of(dev.get(f"{home(name)}/artifacts/{path}"))[0] == status
 
 
-def test_copying_comes_later(dev, pushed, name):
-    assert error_of(dev.post(f"{home(name)}/artifacts", {}))[0] == 501
-
-
 def test_tags_are_put_on_listed_and_taken_off(dev, keeper, pushed, name):
     tags = f"{home(name)}/artifacts/v1/tags"
     answer = dev.post(tags, {"name": "v2"})

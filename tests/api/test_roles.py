@@ -79,6 +79,7 @@ OPERATIONS = [
     ("put", _REPOSITORY, "developer"),
     ("delete", f"{_TEAM}/repositories/none", "maintainer"),
     ("get", f"{_REPOSITORY}/artifacts", "limitedGuest"),
+    ("post", f"{_REPOSITORY}/artifacts?from=team/app:v1", "developer"),
     ("get", _ARTIFACT, "limitedGuest"),
     ("delete", f"{_REPOSITORY}/artifacts/none", "maintainer"),
     ("get", f"{_ARTIFACT}/tags", "limitedGuest"),

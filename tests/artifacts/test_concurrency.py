@@ -10,15 +10,15 @@ import pytest
 from django.db import connection
 
 import audit
-from artifacts import repositories, store
+from artifacts import copying, repositories, store
 from artifacts.models import BlobLink, Manifest, ManifestBlob, ManifestChild, Repository, Tag
 from artifacts.upstream import registry
 from audit import Context
 from audit.models import AuditRecord
 from oci.digest import Digest
-from oci.errors import NameUnknown
+from oci.errors import ManifestUnknown, NameUnknown
 from rbac.actors import SYSTEM
-from tests.door import image, unique
+from tests.door import Door, image, unique
 from tests.flows.content import Content
 from tests.rules import make_rule
 
@@ -273,3 +273,43 @@ def test_a_tag_moves_before_the_rule_or_not_at_all(door, project, attempt):
     )
     assert seen == digest_of_v1()
     assert (status, seen) in {(201, second.top.digest), (412, first.top.digest)}
+
+
+def copied(door, target: str) -> str:
+    return str(copying.copy(door.repository, "v1", target, actor=SYSTEM, context=Context()))
+
+
+@pytest.mark.parametrize("attempt", range(3))
+def test_the_same_artifact_copied_by_many_at_once_is_there_once(door, attempt):
+    content = image(tag=None)
+    parts = [content.add_image() for _ in range(3)]
+    door.push(content.tag("v1", content.add_index(parts)))
+    target = f"library/{unique()}"
+    assert at_once(*[lambda: copied(door, target)] * 4) == [content.top.digest] * 4
+    assert Manifest.objects.filter(repository__name=target).count() == 4
+    assert Tag.objects.filter(repository__name=target).count() == 1
+    assert dangling() == []
+
+
+@pytest.mark.parametrize("attempt", range(3))
+def test_copies_in_opposite_directions_and_deletions_leave_all_or_nothing(door, attempt):
+    other = Door(f"library/{unique()}")
+    ours = door.push(image(tag="v1"))
+    other.push(image(tag="v1"))
+
+    def attempt_to(deed: Callable[[], Any]) -> int:
+        try:
+            deed()
+        except (ManifestUnknown, NameUnknown) as error:
+            return error.status
+        return 200
+
+    answers = at_once(
+        lambda: attempt_to(lambda: copied(door, other.repository)),
+        lambda: attempt_to(lambda: copied(other, door.repository)),
+        lambda: door.delete(f"manifests/{ours.top.digest}").status_code,
+        lambda: attempt_to(lambda: repositories.delete(other.repository, actor=SYSTEM, context=Context())),
+    )
+    assert set(answers) <= {200, 202, 404}
+    assert {each.status_code for each in (door.get("manifests/v1"), other.get("manifests/v1"))} <= {200, 404}
+    assert dangling() == []

@@ -1,0 +1,186 @@
+"""An artifact is copied within the registry, with all that it is made of and all that refers to it.
+
+No blob's bytes move: the upstream registry mounts them. Then all rows are written in one transaction, by the same code
+as a push, so that nobody sees half a copy and the project's rules hold. A copy that was broken off leaves links in
+the store only, and the next one takes them up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
+from itertools import islice
+
+import audit
+from artifacts import blobs, push, tagging
+from artifacts.models import Blob, Manifest, ManifestChild, Repository, Tag
+from db.locks import advisory_lock
+from oci import manifest as oci_manifest
+from oci.client import BlobInfo
+from oci.digest import Digest
+from oci.errors import ManifestUnknown, PreconditionFailed, Unavailable
+from rbac.actors import Actor
+
+MOST = 2000  # manifests in one copy: the client waits some milliseconds for each, and for each of its blobs
+_MOST_MENTIONS = 20 * MOST  # of manifests by indexes
+_BATCH = 500  # tags set at once
+
+# How clients without a referrers API name what belongs to a manifest: its list of referrers (distribution-spec
+# "Referrers Tag Schema"), and cosign's signatures, attestations and SBOMs.
+_BELONGINGS = ("", ".sig", ".att", ".sbom")
+
+
+def copy(source: str, reference: Digest | str, target: str, *, actor: Actor, context: audit.Context) -> Digest:
+    """Copy an artifact of the repository `source` to `target`, with all its tags; its digest.
+
+    The caller has made sure that the actor may pull the one and push to the other. What the target has already stays
+    as it is. Raises ManifestUnknown, NameUnknown (no such project), PreconditionFailed (an immutable tag would move, or
+    too much hangs on the artifact), Unavailable.
+    """
+    project = push.project_for(target)
+    with _held(source, target):
+        root = _find(source, reference)
+        if source == target:
+            return Digest.parse(root.digest)
+        graph = _collect(root)
+        order = graph.bottom_up()
+        for manifest_id in order:
+            _carry(source, target, manifest_id)
+        with push.arrival(project, target) as repository:
+            for manifest_id in order:
+                _write(repository, manifest_id)
+            copied = _in(repository, root.digest)
+            _tag(copied, _tags(root, reference), actor, context, source=f"{source}@{root.digest}")
+            _tag_belongings(repository, graph.belongings)
+    return Digest.parse(root.digest)
+
+
+@contextmanager
+def _held(*names: str) -> Iterator[None]:
+    """Keep deletions out of these repositories; pushes go on."""
+    with ExitStack() as locks:
+        for name in sorted(set(names)):  # so that copies in opposite directions can't deadlock
+            locks.enter_context(advisory_lock(name, shared=True))
+        yield
+
+
+def _find(source: str, reference: Digest | str) -> Manifest:
+    rows = Manifest.objects.filter(repository__name=source).defer("payload")
+    by = {"digest": str(reference)} if isinstance(reference, Digest) else {"tags__name": reference}
+    found = rows.filter(**by).first()
+    if found is None:
+        raise ManifestUnknown(detail={"name": source, "reference": str(reference)})
+    return found
+
+
+@dataclass(slots=True)
+class _Graph:
+    """What is copied, by the ids of the source's rows."""
+
+    parts: dict[int, list[int]] = field(default_factory=dict)  # what each names, if it is an index
+    belongings: dict[str, str] = field(default_factory=dict)  # tags of the tag schema, and the digests they are on
+
+    def bottom_up(self) -> list[int]:
+        """What an index names comes before it."""
+        return list(TopologicalSorter(self.parts).static_order())
+
+
+def _collect(root: Manifest) -> _Graph:
+    """All that hangs on a manifest, wave by wave: parts of indexes, referrers, and what a tag says belongs to it."""
+    graph, wave = _Graph(), {root.pk: root.digest}
+    while wave:
+        graph.parts |= {manifest_id: [] for manifest_id in wave}
+        fresh = _mentioned(graph, wave) | _referring(root.repository_id, wave.values())
+        belongings = Tag.objects.filter(repository=root.repository_id, name__in=_schema_names(wave.values()))
+        for name, manifest_id, digest in belongings.values_list("name", "manifest", "manifest__digest"):
+            graph.belongings[name] = fresh[manifest_id] = digest
+        wave = {manifest_id: digest for manifest_id, digest in fresh.items() if manifest_id not in graph.parts}
+        if len(graph.parts) + len(wave) > MOST:
+            raise PreconditionFailed(f"more than {MOST} manifests hang on it: too many for one copy")
+    return graph
+
+
+def _mentioned(graph: _Graph, wave: Collection[int]) -> dict[int, str]:
+    """The parts of the indexes in a wave, noted in the graph."""
+    found: dict[int, str] = {}
+    children = ManifestChild.objects.filter(parent__in=wave).values_list("parent", "child", "child__digest")
+    mentions = list(children[: _MOST_MENTIONS + 1])
+    if len(mentions) > _MOST_MENTIONS:
+        raise PreconditionFailed(f"its indexes name manifests more than {_MOST_MENTIONS} times: too many for one copy")
+    for parent, child, digest in mentions:
+        graph.parts[parent].append(child)
+        found[child] = digest
+    return found
+
+
+def _referring(repository_id: int, digests: Collection[str]) -> dict[int, str]:
+    rows = Manifest.objects.filter(repository=repository_id, subject__in=digests)
+    return dict(rows.values_list("pk", "digest")[: MOST + 1])
+
+
+def _schema_names(digests: Collection[str]) -> list[str]:
+    parsed = [Digest.parse(digest) for digest in digests]
+    return [f"{digest.algorithm}-{digest.hex[:64]}{suffix}" for digest in parsed for suffix in _BELONGINGS]
+
+
+def _carry(source: str, target: str, manifest_id: int) -> None:
+    """Have a manifest and its blobs in the target's part of the store, where its rows don't say that they are."""
+    row = Manifest.objects.get(pk=manifest_id)
+    if Manifest.objects.filter(repository__name=target, digest=row.digest).exists():
+        return
+    lacking = Blob.objects.filter(manifest_blobs__manifest=row).exclude(links__repository__name=target)
+    for digest, canonical, size in lacking.values_list("digest", "canonical", "size"):
+        info = BlobInfo(Digest.parse(canonical), size)
+        if not blobs.take(target, Digest.parse(digest), info, source):
+            raise Unavailable(f"the store has lost {canonical} of {source}")
+    push.store_upstream(target, Digest.parse(row.digest), row.media_type, bytes(row.payload))
+
+
+def _write(repository: Repository, manifest_id: int) -> None:
+    """The rows of a manifest in the target. One at a time is in memory."""
+    row = Manifest.objects.get(pk=manifest_id)
+    if Manifest.objects.filter(repository=repository, digest=row.digest).exists():
+        return
+    named = Blob.objects.filter(manifest_blobs__manifest=row).values_list("digest", "canonical", "size")
+    located = {Digest.parse(digest): BlobInfo(Digest.parse(canonical), size) for digest, canonical, size in named}
+    parts = ManifestChild.objects.filter(parent=row).values("child__digest")
+    children = dict(Manifest.objects.filter(repository=repository, digest__in=parts).values_list("digest", "pk"))
+    payload = bytes(row.payload)
+    parsed = oci_manifest.parse(payload, row.media_type)
+    push.write_manifest(repository, Digest.parse(row.digest), parsed, payload, push.Contents(located, children))
+
+
+def _in(repository: Repository, digest: str) -> Manifest:
+    row = Manifest.objects.defer("payload").get(repository=repository, digest=digest)
+    row.repository = repository
+    return row
+
+
+def _tags(root: Manifest, reference: Digest | str) -> Iterator[list[str]]:
+    """The artifact's tags, some at a time; the one it was asked for by among them, wherever that is now."""
+    if isinstance(reference, str):
+        yield [reference]
+    names = Tag.objects.filter(manifest=root).exclude(name=str(reference)).order_by("name")
+    found = names.values_list("name", flat=True).iterator(chunk_size=_BATCH)
+    while batch := list(islice(found, _BATCH)):
+        yield batch
+
+
+def _tag(copied: Manifest, batches: Iterator[list[str]], actor: Actor, context: audit.Context, *, source: str) -> None:
+    tagged = False
+    for names in batches:
+        tagging.move(copied.repository, copied.pk, names)
+        push.record(copied, names, actor, context, source=source)
+        tagged = True
+    if not tagged:
+        push.record(copied, (), actor, context, source=source)
+
+
+def _tag_belongings(repository: Repository, belongings: dict[str, str]) -> None:
+    """Set what the tag schema names, where the target has no such tag: it may list more there."""
+    there = set(Tag.objects.filter(repository=repository, name__in=belongings).values_list("name", flat=True))
+    for name, digest in belongings.items():
+        if name not in there:
+            tagging.move(repository, _in(repository, digest).pk, [name])
