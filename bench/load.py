@@ -41,13 +41,17 @@ class Numbers:
     amount: int
 
 
-def wrk(url: str, *, headers: Mapping[str, str], seconds: int, numbers: Numbers | None = None) -> Load:
-    """Keep eight connections busy with GETs of `url`, or of the paths of `numbers` there, for `seconds`."""
+def wrk(
+    url: str, *, headers: Mapping[str, str], seconds: int, numbers: Numbers | None = None, paths: Path | None = None
+) -> Load:
+    """Keep eight connections busy for `seconds` with GETs of `url`, or there of the paths of `numbers`, or of those
+    that the lines of the file `paths` are."""
     command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", f"{TIMEOUT}s", "-s", str(SCRIPT)]
     for name, value in headers.items():
         command += ["-H", f"{name}: {value}"]
     before = _children_cpu()
     command += [url, *([numbers.template, str(numbers.step), str(numbers.amount)] if numbers else [])]
+    command += ["--", "--paths", str(paths)] if paths else []
     done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60, check=True)
     return read_summary(done.stdout, url, client=_children_cpu() - before)
 

@@ -7,6 +7,7 @@ import secrets
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from http.client import HTTPConnection
 from pathlib import Path
 from types import TracebackType
@@ -36,8 +37,10 @@ class ProductError(Exception):
 class Product:
     """A running Roadstead on a loopback port, with a user who may push to the private project `bench`."""
 
-    def __init__(self, home: Path, port: int) -> None:
+    def __init__(self, home: Path, port: int, *, items: Mapping[str, str] | None = None) -> None:
+        """`items` are configuration items that are set before there is anybody."""
         self.home = home
+        self.items = items or {}
         self.port = port
         self.password = f"Aa1-{secrets.token_urlsafe(18)}"  # with one of each kind that the rules ask for
         self.stack = Stack(home, port)
@@ -64,9 +67,15 @@ class Product:
         self.stack.stop()
 
     def _settle_in(self) -> None:
-        self.manage("createuser", USER, "--email", f"{USER}@example.com", "--password-stdin", stdin=self.password)
+        for name, value in self.items.items():
+            self.manage("configure", name, value)
+        self.make_user(USER)
         self.manage("createproject", PROJECT)
         self.manage("addmember", PROJECT, "developer", "--user", USER)
+
+    def make_user(self, name: str) -> None:
+        """Somebody with the same password."""
+        self.manage("createuser", name, "--email", f"{name}@example.com", "--password-stdin", stdin=self.password)
 
     def manage(self, *arguments: str, stdin: str = "") -> str:
         """Run a manage.py command on this stack."""
@@ -105,9 +114,9 @@ class Product:
             time.sleep(1)
             used = self.cpu() - before
 
-    def basic(self) -> dict[str, str]:
+    def basic(self, user: str = USER, password: str = "") -> dict[str, str]:
         """The headers of a `docker login`."""
-        pair = base64.b64encode(f"{USER}:{self.password}".encode()).decode()
+        pair = base64.b64encode(f"{user}:{password or self.password}".encode()).decode()
         return {"Authorization": f"Basic {pair}"}
 
     def token_path(self, scope: str) -> str:

@@ -50,6 +50,46 @@ def fill(product: Product, count: int) -> None:
         connection.execute("VACUUM ANALYZE artifacts_repository, artifacts_manifest, artifacts_tag")
 
 
+_PROJECTS: LiteralString = """
+INSERT INTO projects_project (name, public, metadata, created_at, updated_at)
+SELECT 'p' || lpad(n::text, 7, '0'), false, '{}', now(), now() FROM generate_series(0, %(count)s - 1) n
+"""
+
+# Ten of them, spread evenly, whatever their number.
+_MEMBERSHIPS: LiteralString = """
+INSERT INTO projects_member (project_id, user_id, role_id, created_at)
+SELECT p.id, u.id, 2, now()
+FROM projects_project p, rbac_user u, generate_series(0, 9) n
+WHERE p.name = 'p' || lpad((n * %(count)s / 10)::text, 7, '0') AND u.username = %(member)s
+"""
+
+_LABELS: LiteralString = """
+WITH label AS (
+    INSERT INTO projects_label (name, description, color, created_at, updated_at)
+    VALUES ('bench', '', '', now(), now()) RETURNING id
+)
+INSERT INTO artifacts_artifactlabel (manifest_id, label_id, created_at)
+SELECT m.id, label.id, now() FROM artifacts_manifest m, label
+"""
+
+_RECORDS: LiteralString = """
+INSERT INTO audit_record
+    (at, actor, address, user_agent, request_id, operation, resource_type, resource, project, result, detail)
+SELECT now() - n * interval '1 second', 'u' || n %% 1000, '192.0.2.1', 'bench', '', 'pull', 'artifact',
+       format('p%%s/app:v%%s', n %% 5000, n), 'p' || n %% 5000, 'success', '{}'
+FROM generate_series(0, %(count)s - 1) n
+"""
+
+
+def fill_lists(product: Product, count: int, *, member: str) -> None:
+    """`count` projects (ten of them `member`'s), artifacts with a tag and a label each, and audit records."""
+    fill(product, count)
+    with product.database() as connection:
+        for statement in (_PROJECTS, _MEMBERSHIPS, _LABELS, _RECORDS):
+            connection.execute(statement, {"count": count, "member": member})
+        connection.execute("VACUUM ANALYZE projects_project, projects_member, artifacts_artifactlabel, audit_record")
+
+
 def repository(number: int) -> str:
     return f"{PROJECT}/r{number:07}"
 

@@ -1,12 +1,20 @@
--- Asks for one URL, or for paths made of a template and numbers (bench/load.py: Numbers), and prints what wrk counted
--- as one line. Without a template there is no request function, and wrk keeps its fast path.
+-- Asks for one URL, for paths made of a template and numbers (bench/load.py: Numbers), or for those listed in a file,
+-- and prints what wrk counted as one line. With one URL there is no request function, and wrk keeps its fast path.
 function init(arguments)
-  local template, step, amount = arguments[1], tonumber(arguments[2]), tonumber(arguments[3])
-  if template == nil then return end
-  local prepared, at = {}, 0
-  -- A stride that is prime to the amount, so that neighbours are not asked for one after the other.
-  for n = 0, amount - 1 do
-    prepared[n] = wrk.format("GET", string.format(template, (n * 7919 % amount) * step))
+  if arguments[1] == nil then return end
+  local prepared, amount, at = {}, 0, 0
+  if arguments[1] == "--paths" then
+    for path in io.lines(arguments[2]) do
+      prepared[amount] = wrk.format("GET", path)
+      amount = amount + 1
+    end
+  else
+    local template, step = arguments[1], tonumber(arguments[2])
+    amount = tonumber(arguments[3])
+    -- A stride that is prime to the amount, so that neighbours are not asked for one after the other.
+    for n = 0, amount - 1 do
+      prepared[n] = wrk.format("GET", string.format(template, (n * 7919 % amount) * step))
+    end
   end
   request = function()
     at = (at + 1) % amount

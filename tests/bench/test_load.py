@@ -88,6 +88,13 @@ def test_wrk_goes_through_numbered_paths(served: Served):
     assert served.paths - {"/"} == {"/n/000", "/n/010", "/n/020"}
 
 
+def test_wrk_goes_through_the_paths_of_a_file(served: Served, tmp_path):
+    listed = tmp_path / "paths"
+    listed.write_text("/a?x=1\n/b\n/c\n")
+    wrk(served.url, headers={}, seconds=1, paths=listed)
+    assert served.paths - {"/"} == {"/a?x=1", "/b", "/c"}
+
+
 def test_wrk_refuses_to_measure_an_error(served: Served):
     with pytest.raises(LoadError, match="failed"):
         wrk(f"{served.url}/missing", headers={}, seconds=1)
