@@ -141,7 +141,7 @@ class Artifacts(_ArtifactEndpoint):
         "CopyArtifact",
         status=201,
         query=[Query("from", about="project/repository:tag, or project/repository@digest", required=True)],
-        refuses=[403, 404, 412],
+        refuses=[403, 404, 405, 412],
     )
     def post(self, request: Request, project_name: str, repository_name: str) -> Response:
         """CopyArtifact: with its tags, its parts and all that refers to it."""
