@@ -15,6 +15,7 @@ from api.endpoint import Endpoint
 from api.paging import paged
 from api.query import Field, Listing, a_number, a_time
 from api.times import written
+from audit.events import EVENT_TYPES
 from audit.models import AuditRecord
 from rbac.policy import SYSTEM_SCOPE, can
 
@@ -45,6 +46,10 @@ class AuditLogShape(TypedDict):
 class AuditLogExtShape(AuditLogShape):
     operation_description: str
     operation_result: bool
+
+
+class AuditLogEventTypeShape(TypedDict):
+    event_type: str
 
 
 def _short(record: AuditRecord) -> AuditLogShape:
@@ -102,6 +107,15 @@ class AuditLogExts(_Log):
     def get(self, request: Request) -> Response:
         """listAuditLogExts: as listAuditLogs, with how each deed went."""
         return self.page(request, self.everywhere(), _extended)
+
+
+class EventTypes(Endpoint):
+    @operation("listAuditLogEventTypes", group="auditlog", answers=list[AuditLogEventTypeShape], refuses=[403])
+    def get(self, request: Request) -> Response:  # noqa: ARG002
+        """listAuditLogEventTypes: what `disabled_audit_log_event_types` can name. It takes others of ours too."""
+        self.require("audit-log:list", SYSTEM_SCOPE)
+        shown: list[AuditLogEventTypeShape] = [{"event_type": each} for each in EVENT_TYPES]
+        return Response(shown)
 
 
 class ProjectLogs(_Log):

@@ -63,6 +63,7 @@ urlpatterns = [
     route("labels/{label_id}", labels.OneLabel),
     route("audit-logs", logs.AuditLogs),
     route("auditlog-exts", logs.AuditLogExts),
+    route("auditlog-exts/events", logs.EventTypes),
     route("projects", projects.Projects),
     route("projects/{project_name_or_id}", projects.OneProject),
     route("projects/{project_name_or_id}/_deletable", projects.Deletable),

@@ -7,19 +7,17 @@ dies leaves either both or neither. A file goes when it was read to its end and 
 from __future__ import annotations
 
 import fcntl
-import json
 import logging
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
 
-from audit.entry import Entry, clean_entry
+from audit.entry import Entry, from_line
 from audit.journal import append
 from audit.models import SpoolFile
 
@@ -124,20 +122,11 @@ def _entries(chunk: bytes, name: str, offset: int) -> list[Entry]:
     entries = []
     for line in chunk.splitlines(keepends=True):
         try:
-            entries.append(_entry(line))
+            entries.append(from_line(line))
         except (ValueError, TypeError, LookupError, OverflowError, RecursionError, OSError) as error:
             logger.error("Audit spool %s: no record at byte %d (%s), passed over", name, offset, type(error).__name__)  # noqa: TRY400
         offset += len(line)
     return entries
-
-
-def _entry(line: bytes) -> Entry:
-    fields = json.loads(line)
-    if not isinstance(fields, list) or len(fields) != len(Entry._fields):
-        raise ValueError("not a record")
-    at, *texts, result, detail = fields
-    names = Entry._fields[1:-2]
-    return clean_entry(datetime.fromtimestamp(at, UTC), dict(zip(names, texts, strict=True)), result, detail)
 
 
 def _tell_consumers(entries: Sequence[Entry]) -> None:

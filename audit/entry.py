@@ -118,3 +118,18 @@ def _printable(value: Any) -> Any:
 def detail_json(entry: Entry) -> str:
     """The entry's detail as JSON text."""
     return json.dumps(entry.detail, allow_nan=False, default=str)
+
+
+def to_line(entry: Entry) -> str:
+    """The entry as one line: a JSON array in the order of its fields, the moment in seconds since the epoch."""
+    return json.dumps((entry.at.timestamp(), *entry[1:]), allow_nan=False, default=str, separators=(",", ":"))
+
+
+def from_line(line: str | bytes) -> Entry:
+    """The entry of such a line. ValueError, TypeError, LookupError, OverflowError or OSError for what is none."""
+    fields = json.loads(line)
+    if not isinstance(fields, list) or len(fields) != len(Entry._fields):
+        raise ValueError("not a record")
+    at, *texts, result, detail = fields
+    names = Entry._fields[1:-2]
+    return clean_entry(datetime.fromtimestamp(at, UTC), dict(zip(names, texts, strict=True)), result, detail)

@@ -1,4 +1,4 @@
-"""The audit trail's rows: records, partitioned by month, and how far each spool file was carried into them."""
+"""The audit trail's rows: records, by month; how far each spool file was carried into them; what waits to be sent."""
 
 from __future__ import annotations
 
@@ -47,3 +47,16 @@ class SpoolFile(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} up to {self.offset}"
+
+
+class OutgoingRecord(models.Model):
+    """A record that waits to be sent to a syslog server. `kept` is false for one that isn't in the trail."""
+
+    line = models.TextField(help_text="as `audit.entry.to_line` writes it")
+    kept = models.BooleanField()
+
+    class Meta:
+        db_table = "audit_outgoing"
+
+    def __str__(self) -> str:
+        return self.line

@@ -1,4 +1,4 @@
-"""Celery's entry points: carrying the spool into the table, and keeping its months. Each may run twice."""
+"""Celery's entry points: carrying the spool into the table, forwarding, keeping the months. Each may run twice."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from celery import shared_task
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
+from audit import forward as forwarding
 from audit import partitions, spool
 
 logger = logging.getLogger(__name__)
@@ -20,6 +21,15 @@ def drain() -> None:
         spool.drain()
     except (OperationalError, InterfaceError) as error:  # the database is away or busy; the spool keeps, a tick follows
         logger.warning("Audit: the spool waits for the database (%s)", type(error.__cause__ or error).__name__)
+
+
+@shared_task(name="audit.forward", soft_time_limit=120, time_limit=150)
+def forward() -> None:
+    """Send what waits to the syslog server, if one is set up. The clock sends this every few seconds."""
+    try:
+        forwarding.forward()
+    except (OperationalError, InterfaceError) as error:
+        logger.warning("Audit: forwarding waits for the database (%s)", type(error.__cause__ or error).__name__)
 
 
 @shared_task(name="audit.keep_partitions")

@@ -37,6 +37,7 @@ class Schedule:
 
 FIXED = (
     Schedule("audit-drain", "audit.drain", every=3),
+    Schedule("audit-forward", "audit.forward", every=3),
     # By interval, not by cron: a clock that was down at midnight does it when it is back.
     Schedule("audit-partitions", "audit.keep_partitions", every=DAY),
     Schedule("blob-commits", "artifacts.forget_commits", every=DAY),

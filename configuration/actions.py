@@ -35,11 +35,11 @@ def update(changes: Mapping[str, object], *, actor: str, context: Context, guard
         if guarded:
             guards.check(name)
     _check_together(before | changed, changed.keys())
+    if changed:
+        _record(changed, actor, context)  # by what held before: that records are switched off is recorded
     for name, value in changed.items():
         Setting.objects.update_or_create(name=name, defaults={"value": values.stored(find(name), value)})
-    if changed:
-        _record(changed, actor, context)
-        transaction.on_commit(values.forget)
+    transaction.on_commit(values.forget)
     return sorted(changed)
 
 

@@ -5,4 +5,4 @@ class ConfigurationConfig(AppConfig):
     name = "configuration"
 
     def ready(self) -> None:
-        from configuration import checks  # noqa: F401, PLC0415 - registers itself
+        from configuration import checks, trail  # noqa: F401, PLC0415 - they register themselves

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from audit import syslog
 from configuration.errors import InvalidValue, UnknownItem
 
 Value = str | int | bool
@@ -148,19 +149,7 @@ def _https(value: Value) -> str:
 
 
 def _syslog(value: Value) -> str:
-    return "" if not value or syslog_endpoint(str(value)) else "is HOST:PORT, or that behind tcp:// or udp://"
-
-
-def syslog_endpoint(text: str) -> tuple[str, str, int] | None:
-    """("tcp" or "udp", host, port) as audit_log_forward_endpoint has them, or None."""
-    try:
-        parts = urlsplit(text if "://" in text else f"tcp://{text}")
-        plain = not (parts.path.strip("/") or parts.query or parts.fragment or parts.username)
-        if parts.scheme in {"tcp", "udp"} and parts.hostname and parts.port and plain:
-            return parts.scheme, parts.hostname, parts.port
-    except ValueError:
-        pass
-    return None
+    return "" if not value or syslog.parse(str(value)) else "is HOST:PORT, or that behind tcp:// or udp://"
 
 
 _SCOPE = _one_of(0, 1, 2)  # base, one level, subtree

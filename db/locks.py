@@ -23,6 +23,21 @@ def advisory_lock(name: str, *, shared: bool = False) -> Iterator[None]:
                 cursor.execute(f"SELECT pg_advisory_unlock{kind}(hashtextextended(%s, 0))", [name])
 
 
+@contextmanager
+def try_advisory_lock(name: str) -> Iterator[bool]:
+    """`advisory_lock` if it is free; yields whether it was."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [name])
+        row = cursor.fetchone()
+    ours = bool(row and row[0])
+    try:
+        yield ours
+    finally:
+        if ours and connection.connection is not None and not connection.connection.closed:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [name])
+
+
 def transaction_lock(name: str, *, shared: bool = False) -> None:
     """Hold PostgreSQL's advisory lock of `name` until the transaction ends; others wait up to their `lock_timeout`.
 

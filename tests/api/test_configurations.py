@@ -10,7 +10,9 @@ from configuration import actions, values
 from configuration.items import ITEMS
 from tests.api.caller import NOBODY, error_of
 from tests.api.compatibility import CONTRACT
+from tests.audit.collector import collector
 from tests.people import CONTEXT, make_user
+from tests.slapd import dead_url
 
 pytestmark = pytest.mark.django_db
 
@@ -179,3 +181,22 @@ def test_the_internal_configuration_is_for_administrators_too(root, alice):
     assert error_of(NOBODY.get("internalconfig")) == (401, "UNAUTHORIZED")
     answer = root.get("internalconfig").json()
     assert json.dumps(answer["ldap_timeout"]) == '{"value": 5, "editable": true}'
+
+
+@pytest.mark.parametrize("protocol", ["tcp", "udp"])
+def test_a_server_that_records_go_to_must_be_there(root, put, protocol):
+    with collector(protocol) as server:
+        endpoint = server.url.removeprefix("tcp://")
+        assert put(audit_log_forward_endpoint=endpoint, skip_audit_log_database=True).status_code == 200
+    assert put(audit_log_forward_endpoint=endpoint, banner_message="x").status_code == 200  # the one there is
+
+    assert put(audit_log_forward_endpoint=dead_url().removeprefix("ldap://")).status_code == 400
+    assert put(audit_log_forward_endpoint="collector.invalid:514").status_code == 400
+    assert value(root, "audit_log_forward_endpoint") == endpoint
+
+
+def test_records_are_not_given_up_for_a_server_that_is_not_set(root, put):
+    with collector() as server:
+        assert put(audit_log_forward_endpoint=server.url, skip_audit_log_database=True).status_code == 200
+    assert error_of(put(audit_log_forward_endpoint=""))[0] == 400
+    assert put(audit_log_forward_endpoint="", skip_audit_log_database=False).status_code == 200

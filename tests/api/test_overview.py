@@ -5,6 +5,8 @@ import pytest
 import audit
 from api import logs
 from artifacts.models import Blob, Repository
+from audit.models import AuditRecord
+from configuration import values
 from rbac.models import User
 from tests.api.caller import NOBODY, error_of, links
 from tests.people import CONTEXT, join, make_project
@@ -105,3 +107,16 @@ def test_search_finds_nothing_that_is_hidden(alice, root):
         "project_id", "project_name", "project_public", "repository_name", "pull_count", "artifact_count",
     }  # fmt: skip
     assert error_of(NOBODY.get("search"))[0] == 422
+
+
+def test_administrators_learn_which_events_can_be_switched_off(root, alice):
+    told = [each["event_type"] for each in root.get("auditlog-exts/events").json()]
+    assert len(told) == len(set(told)) == 18
+    assert {"create_artifact", "pull_artifact", "login_user", "update_configuration", "delete_member"} <= set(told)
+    assert error_of(alice.get("auditlog-exts/events")) == (403, "FORBIDDEN")
+
+    assert root.put("configurations", {"disabled_audit_log_event_types": ",".join(told)}).status_code == 200
+    values.forget()
+    before = AuditRecord.objects.count()
+    assert root.post("projects", {"project_name": "quiet"}).status_code == 201
+    assert AuditRecord.objects.count() == before

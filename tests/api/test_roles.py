@@ -38,6 +38,7 @@ OPERATIONS = [
     ("delete", "labels/999", "admin"),
     ("get", "audit-logs", "stranger"),
     ("get", "auditlog-exts", "stranger"),
+    ("get", "auditlog-exts/events", "admin"),
     ("get", "configurations", "admin"),
     ("put", "configurations", "admin"),
     ("get", "internalconfig", "admin"),

@@ -28,7 +28,7 @@ def committed(django_db_setup, django_db_blocker) -> Iterator[None]:
 
 def _empty() -> None:
     with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE audit_record, audit_spool_file")
+        cursor.execute("TRUNCATE audit_record, audit_spool_file, audit_outgoing")
 
 
 @pytest.fixture
