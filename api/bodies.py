@@ -187,3 +187,57 @@ class NewLabel(LabelText):
 
 class LabelId(serializers.Serializer[Any]):
     id = serializers.IntegerField(min_value=0, max_value=2**62)
+
+
+class Access(serializers.Serializer[Any]):
+    resource = serializers.CharField(max_length=128)
+    action = serializers.CharField(max_length=64)
+    effect = serializers.CharField(max_length=64, required=False, allow_blank=True, allow_null=True)
+
+
+class GrantedPermission(serializers.Serializer[Any]):
+    kind = serializers.CharField(max_length=64)
+    namespace = serializers.CharField(max_length=_SHORT, allow_blank=True, default="", trim_whitespace=False)
+    access = Access(many=True)
+
+
+class RobotUpdate(serializers.Serializer[Any]):
+    name = serializers.CharField(
+        max_length=1024, allow_blank=True, allow_null=True, default=None, trim_whitespace=False
+    )
+    description = serializers.CharField(
+        max_length=1024, allow_blank=True, allow_null=True, default=None, trim_whitespace=False
+    )
+    level = serializers.CharField(max_length=64, allow_blank=True, allow_null=True, default=None)
+    duration = serializers.IntegerField(allow_null=True, default=None)
+    disable = serializers.BooleanField(allow_null=True, default=None)
+    permissions = GrantedPermission(many=True, allow_null=True, default=None)
+
+
+class NewRobot(RobotUpdate):
+    name = serializers.CharField(max_length=1024, trim_whitespace=False)
+    level = serializers.CharField(max_length=64)
+    secret = serializers.CharField(
+        max_length=1024, allow_blank=True, allow_null=True, default=None, trim_whitespace=False
+    )
+    permissions = GrantedPermission(many=True)
+
+
+class RobotSecret(serializers.Serializer[Any]):
+    secret = serializers.CharField(
+        max_length=1024, allow_blank=True, allow_null=True, default=None, trim_whitespace=False
+    )
+    overlap = serializers.IntegerField(min_value=0, max_value=24 * 365, default=0)  # hours
+
+
+class NewProjectRobot(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=1024, trim_whitespace=False)
+    description = serializers.CharField(
+        max_length=1024, allow_blank=True, allow_null=True, default=None, trim_whitespace=False
+    )
+    expires_at = serializers.IntegerField(allow_null=True, default=None)  # Unix seconds
+    access = Access(many=True)
+
+
+class RobotSwitch(serializers.Serializer[Any]):
+    disable = serializers.BooleanField()

@@ -12,8 +12,11 @@ from api import (
     logs,
     members,
     overview,
+    permissions,
+    project_robots,
     projects,
     repositories,
+    robots,
     systeminfo,
     users,
 )
@@ -76,6 +79,11 @@ urlpatterns = [
     route("projects/{project_name_or_id}/immutabletagrules/{immutable_rule_id}", immutable.OneImmutableRule),
     route("projects/{project_name}/logs", logs.ProjectLogs),
     route("projects/{project_name}/auditlog-exts", logs.ProjectLogExts),
+    route("projects/{project_name_or_id}/robots", project_robots.ProjectRobots),
+    route("projects/{project_name_or_id}/robots/{robot_id}", project_robots.OneProjectRobot),
+    route("robots", robots.Robots),
+    route("robots/{robot_id}", robots.OneRobot),
+    route("permissions", permissions.Permissions),
     route("repositories", repositories.AllRepositories),
     route("projects/{project_name}/repositories", repositories.Repositories),
     # The longest first: a repository's name may hold slashes.

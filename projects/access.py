@@ -1,6 +1,6 @@
 """The hot path's one statement: who is this, and what roles have they where they want to go?"""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from rbac.accounts import Account
 from rbac.actors import Actor
 from rbac.matrix import PUBLIC
 from rbac.policy import roles_with
-from rbac.reach import Reach
+from rbac.reach import SYSTEM, Reach
 
 # `artifacts_repository` belongs to artifacts, which stands above this package and can't be imported here; the
 # table is named in SQL alone.
@@ -95,10 +95,11 @@ def _grant(row: tuple[Any, ...]) -> Grant:
     return Grant(name, project, repository, bool(public), held, frozenset(permissions or ()))
 
 
-def reach_of(grants: Sequence[Grant], *, held: bool, token: int | None = None) -> Reach:
-    """The reach of whom `grants` were read for, as far as they go."""
-    pairs = frozenset((grant.place, permission) for grant in grants for permission in grant.permissions)
-    return Reach(pairs, held=held, token=token)
+def reach_of(grants: Sequence[Grant], *, held: bool, token: int | None = None, system: Iterable[str] = ()) -> Reach:
+    """The reach of whom `grants` were read for, as far as they go, and into the `system` itself."""
+    pairs = {(grant.place, permission) for grant in grants for permission in grant.permissions}
+    pairs.update((SYSTEM, permission) for permission in system)
+    return Reach(frozenset(pairs), held=held, token=token)
 
 
 # A locked user comes back with no member roles.
@@ -143,11 +144,13 @@ def visible_projects(username: str | None) -> list[int] | None:
 
 
 _VISIBLE_TO_ROBOT = """
-SELECT coalesce(bool_or(g.project_id IS NULL), false),
+SELECT coalesce(bool_or(
+        g.id IS NOT NULL AND g.project_id IS NULL OR 'catalog:read' = ANY(b.system_permissions)
+    ), false),
     ARRAY(SELECT p.id FROM projects_project p WHERE p.public)
     || coalesce(array_agg(g.project_id) FILTER (WHERE g.project_id IS NOT NULL), '{}')
 FROM projects_robot b
-JOIN projects_robotgrant g ON g.robot_id = b.id AND 'repository:list' = ANY(g.permissions)
+LEFT JOIN projects_robotgrant g ON g.robot_id = b.id AND 'repository:list' = ANY(g.permissions)
 WHERE b.name = %s AND NOT b.disabled AND (b.expires_at IS NULL OR now() < b.expires_at)
 """
 
@@ -159,13 +162,17 @@ def visible_to_robot(name: str) -> list[int] | None:
 
 
 _VISIBLE_TO_BOUNDED = """
-SELECT coalesce(bool_or(a.is_admin AND g.project_id IS NULL), false),
+SELECT coalesce(bool_or(a.is_admin AND (
+        g.id IS NOT NULL AND g.project_id IS NULL OR t.system_permissions::text[] && ARRAY['catalog:read', '*']
+    )), false),
     ARRAY(SELECT p.id FROM projects_project p WHERE p.public)
     || coalesce(array_agg(p.id) FILTER (WHERE p.id IS NOT NULL), '{}')
 FROM projects_personaltoken t
 JOIN rbac_user a ON a.id = t.user_id AND a.is_active AND a.session_epoch = t.session_epoch
-JOIN projects_personaltokengrant g ON g.token_id = t.id AND g.permissions::text[] && ARRAY['repository:list', '*']
-LEFT JOIN projects_project p ON (g.project_id IS NULL OR g.project_id = p.id) AND (a.is_admin OR EXISTS (
+LEFT JOIN projects_personaltokengrant g
+    ON g.token_id = t.id AND g.permissions::text[] && ARRAY['repository:list', '*']
+LEFT JOIN projects_project p
+    ON g.id IS NOT NULL AND (g.project_id IS NULL OR g.project_id = p.id) AND (a.is_admin OR EXISTS (
     SELECT FROM projects_member m
     WHERE m.project_id = p.id AND m.role_id = ANY(%s::bigint[])
       AND (m.user_id = a.id OR m.group_id IN (SELECT u.group_id FROM rbac_groupuser u WHERE u.user_id = a.id))

@@ -16,17 +16,16 @@ from rbac.actors import ANONYMOUS, Actor
 from rbac.credentials import Verified
 from rbac.reach import EVERYWHERE, SYSTEM, Reach
 
-# One row a grant, or one without: who it is, what is held of the system itself, the grant's id, its project, what it
-# grants there.
+# One row a grant, or one without: who it is, the grant's id, its project, what it grants there.
 _HELD = "g.id, p.name, g.permissions"
 _ROBOT = f"""
-SELECT {ROBOT}, b.system_permissions, {_HELD} FROM projects_robot b
+SELECT {ROBOT}, {_HELD} FROM projects_robot b
 LEFT JOIN projects_robotgrant g ON g.robot_id = b.id
 LEFT JOIN projects_project p ON p.id = g.project_id
 WHERE b.name = %s
 """  # noqa: S608
 _TOKEN = f"""
-SELECT {access.ACCOUNT}, {PERSONAL}, t.system_permissions, {_HELD} FROM projects_personaltoken t
+SELECT {access.ACCOUNT}, {PERSONAL}, {_HELD} FROM projects_personaltoken t
 JOIN rbac_user a ON a.id = t.user_id
 LEFT JOIN projects_personaltokengrant g ON g.token_id = t.id
 LEFT JOIN projects_project p ON p.id = g.project_id
@@ -42,9 +41,9 @@ def robot(username: str, presented: str, *, address: str) -> Verified:
     Raises InvalidCredentials, BackOff.
     """
     rows = fetch(_ROBOT, (machines.bare_name(username),))
-    row = RobotRow(*rows[0][:-4]) if rows else None
+    row = RobotRow(*rows[0][:-3]) if rows else None
     found, fresh = machines.admit_robot(row, username, presented, address=address)
-    reach = Reach(_pairs(rows), held=True)
+    reach = Reach(_pairs(rows, found.system), held=True)
     return Verified(Actor(kind="robot", name=login_name(found.name), reach=reach), fresh=fresh)
 
 
@@ -56,14 +55,14 @@ def token(presented: str, *, username: str | None = None, address: str) -> Verif
     rows = fetch(_TOKEN, (secret.digest_of(presented),))
     if not rows or (username is not None and username != rows[0][1]):
         raise secret.refuse(ANONYMOUS.name if username is None else username, address=address)
-    account, facts = Account(*rows[0][:6]), TokenRow(*rows[0][6:-4])
+    account, facts = Account(*rows[0][:6]), TokenRow(*rows[0][6:-3])
     fresh = machines.admit_token(account, facts, account.username, address=address)
-    reach = Reach(_pairs(rows), held=account.is_admin, token=facts.id)
+    reach = Reach(_pairs(rows, facts.system), held=account.is_admin, token=facts.id)
     return Verified(Actor("user", account.username, account.id, reach=reach), fresh=fresh)
 
 
-def _pairs(rows: Rows) -> frozenset[tuple[str, str]]:
-    system = {(SYSTEM, permission) for permission in rows[0][-4]}
+def _pairs(rows: Rows, of_system: Iterable[str]) -> frozenset[tuple[str, str]]:
+    system = {(SYSTEM, permission) for permission in of_system}
     granted = (_grant(project, permissions) for *_, grant, project, permissions in rows if grant is not None)
     return frozenset(system.union(*granted))
 

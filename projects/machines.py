@@ -9,7 +9,7 @@ from projects import access
 from projects.access import Grant, Reading, reach_of
 from projects.models import PersonalToken, Robot
 from projects.robots import is_robot, login_name, prefix
-from rbac import secret
+from rbac import chosen, secret
 from rbac.accounts import Account
 from rbac.actors import ANONYMOUS, Actor
 from rbac.credentials import Verified
@@ -17,7 +17,10 @@ from rbac.names import is_plausible
 
 USED_WITHIN = timedelta(minutes=5)  # how exact `used_at` is: it isn't worth a write per request
 
-ROBOT = "b.id, b.name, b.disabled, b.expires_at, b.used_at, b.secret, b.previous_secret, b.previous_until"
+ROBOT = (
+    "b.id, b.name, b.disabled, b.expires_at, b.used_at, b.secret, b.previous_secret, b.previous_until,"
+    " b.system_permissions"
+)
 _ROBOT = Reading(
     who=ROBOT,
     source="LEFT JOIN projects_robot b ON b.name = %s",
@@ -28,7 +31,7 @@ _ROBOT = Reading(
 )
 
 
-PERSONAL = "t.id, t.session_epoch, t.expires_at, t.used_at"
+PERSONAL = "t.id, t.session_epoch, t.expires_at, t.used_at, t.system_permissions"
 _PERSONAL_HELD = f"""{access.ROLES}, CASE WHEN p.id IS NOT NULL THEN ARRAY(
     SELECT unnest(g.permissions) FROM projects_personaltokengrant g
     WHERE g.token_id = t.id AND (g.project_id = p.id OR g.project_id IS NULL)
@@ -56,12 +59,13 @@ class RobotRow:
     secret: str
     previous_secret: str
     previous_until: datetime | None
+    system: Sequence[str]
 
     def is_alive(self, now: datetime) -> bool:
         return not self.disabled and (self.expires_at is None or now < self.expires_at)
 
     def secrets(self, now: datetime) -> list[str]:
-        """The digests of those that are good now."""
+        """What is kept of those that are good now."""
         overlapping = self.previous_until is not None and now < self.previous_until
         return [self.secret, self.previous_secret] if overlapping else [self.secret]
 
@@ -74,6 +78,7 @@ class TokenRow:
     session_epoch: int
     expires_at: datetime | None
     used_at: datetime | None
+    system: Sequence[str]
 
     def is_good(self, account: Account, now: datetime) -> bool:
         """Whether `account` may sign in by it: its user, or nobody (of columns that are all null)."""
@@ -97,12 +102,19 @@ def verify_robot(
 def admit_robot(robot: RobotRow | None, username: str, presented: str, *, address: str) -> tuple[RobotRow, bool]:
     """The robot, if the secret is its own, and whether this use was noted. Raises InvalidCredentials, BackOff."""
     now = datetime.now(UTC)
-    if robot is None or not robot.is_alive(now) or not secret.matches(presented, robot.secrets(now)):
+    if robot is None or not robot.is_alive(now) or not _matches(robot, presented, username, now, address=address):
         raise secret.refuse(username, address=address)
     stale = _is_stale(robot.used_at, now)
     if stale:
         Robot.objects.filter(pk=robot.id).update(used_at=now)
     return robot, stale
+
+
+def _matches(robot: RobotRow, presented: str, username: str, now: datetime, *, address: str) -> bool:
+    digests = robot.secrets(now)
+    if secret.matches(presented, digests):
+        return True
+    return chosen.matches(robot.id, presented, digests, name=username, address=address)
 
 
 def verify_token(
@@ -175,14 +187,15 @@ def bare_name(username: str) -> str | None:
 
 
 def _actor(robot: RobotRow, found: Sequence[Grant]) -> Actor:
-    return Actor(kind="robot", name=login_name(robot.name), reach=reach_of(found, held=True))
+    reach = reach_of(found, held=True, system=robot.system)
+    return Actor(kind="robot", name=login_name(robot.name), reach=reach)
 
 
 def _owner_and_token(row: tuple[Any, ...]) -> tuple[Account, TokenRow]:
-    return Account(*row[:-4]), TokenRow(*row[-4:])
+    return Account(*row[:6]), TokenRow(*row[6:])
 
 
 def _token_actor(account: Account, token: TokenRow, found: Sequence[Grant]) -> Actor:
     """The user as far as the token reaches. An administrator is none beyond it."""
-    reach = reach_of(found, held=account.is_admin, token=token.id)
+    reach = reach_of(found, held=account.is_admin, token=token.id, system=token.system)
     return Actor(kind="user", name=account.username, user_id=account.id, reach=reach)

@@ -4,22 +4,21 @@ They live here and not in `rbac` because they are bounded by projects, of which 
 """
 
 import re
-from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 
 from django.db import IntegrityError, transaction
 
 import audit
 from audit import Context
+from projects import grants
 from projects.errors import GrantTooWide, InvalidPersonalToken, PersonalTokenExists, PersonalTokenUnknown
-from projects.models import PersonalToken, PersonalTokenGrant, Project
+from projects.grants import Permissions
+from projects.models import PersonalToken, PersonalTokenGrant
 from rbac import secret
 from rbac.actors import Actor
-from rbac.errors import InvalidPermission
 from rbac.models import User
 from rbac.names import is_plausible
-from rbac.reach import ANYTHING, EVERYWHERE
-from rbac.roles import known_permissions
+from rbac.reach import ANYTHING
 
 PREFIX = "rspat_"  # by which a scanner of published files knows one
 NEVER = -1  # days: a token that doesn't expire
@@ -27,8 +26,6 @@ NEVER = -1  # days: a token that doesn't expire
 _FORM = re.compile(re.escape(PREFIX) + r"[A-Za-z0-9_-]{43}", re.ASCII)
 _LONGEST_NAME = 64
 _MOST_DAYS = 36500
-
-Permissions = Mapping[Project | None, Collection[str]]  # by project; None: in every project there is and will be
 
 
 def is_personal(password: str) -> bool:
@@ -65,6 +62,7 @@ def create(
         name=name,
         digest=secret.digest_of(made),
         session_epoch=owner.session_epoch,
+        system_permissions=grants.of_system(permissions),
         expires_at=_expiry(duration),
     )
     try:
@@ -73,11 +71,10 @@ def create(
     except IntegrityError as error:
         raise PersonalTokenExists(f"{user} has a token {name} already") from error
     PersonalTokenGrant.objects.bulk_create(
-        PersonalTokenGrant(token=token, project=project, permissions=sorted(set(held)))
-        for project, held in permissions.items()
-        if held
+        PersonalTokenGrant(token=token, project=project, permissions=held)
+        for project, held in grants.of_projects(permissions)
     )
-    _record(actor, "create", token, context, duration=duration, permissions=permissions_of(token))
+    _record(actor, "create", token, context, duration=duration, permissions=grants.words(permissions))
     return token, made
 
 
@@ -89,17 +86,14 @@ def revoke(token: PersonalToken, *, actor: Actor, context: Context) -> None:
 
 
 def permissions_of(token: PersonalToken) -> dict[str, list[str]]:
-    """How far the token reaches: project name, or EVERYWHERE → "resource:action", or ANYTHING."""
-    rows = token.grants.order_by("project__name").values_list("project__name", "permissions")
-    return {name or EVERYWHERE: sorted(permissions) for name, permissions in rows}
+    """How far the token reaches: project name, EVERYWHERE or SYSTEM → "resource:action", or ANYTHING."""
+    return grants.words(grants.held_by(token))
 
 
 def _check_permissions(permissions: Permissions) -> None:
     if not any(permissions.values()):
         raise InvalidPersonalToken("a token needs a permission")
-    wanted = {permission for each in permissions.values() for permission in each}
-    if unknown := sorted(wanted - known_permissions() - {ANYTHING}):
-        raise InvalidPermission(f"there is no permission {unknown[0]}: resource:action expected, as repository:pull")
+    grants.check(permissions, beside={ANYTHING})
 
 
 def _expiry(duration: int) -> datetime | None:

@@ -16,12 +16,12 @@ class PasswordHasher(Argon2PasswordHasher):
     parallelism = 4
 
 
-def check_rules(password: str) -> None:
+def check_rules(password: str, *, what: str = "password") -> None:
     """Raise InvalidPassword unless `password` is what Harbor takes: 8 to 128 characters of three kinds."""
     if not _SHORTEST <= len(password) <= _LONGEST:
-        raise InvalidPassword(f"a password has {_SHORTEST} to {_LONGEST} characters")
+        raise InvalidPassword(f"a {what} has {_SHORTEST} to {_LONGEST} characters")
     for kind, has in _KINDS.items():
         if not any(has(character) for character in password):
-            raise InvalidPassword(f"a password needs {kind}")
+            raise InvalidPassword(f"a {what} needs {kind}")
     if not password.isprintable():
-        raise InvalidPassword("a password can't hold control characters")
+        raise InvalidPassword(f"a {what} can't hold control characters")

@@ -1,9 +1,10 @@
 """How far somebody's rights reach who is bounded by more than roles: a robot, or a user by a personal access token."""
 
 from dataclasses import dataclass
+from typing import Final
 
 EVERYWHERE = "*"  # the place that stands for every project
-SYSTEM = "/"  # the installation itself; being everywhere isn't being here
+SYSTEM: Final = "/"  # the installation itself; being everywhere isn't being here
 ANYTHING = "*"  # the permission that stands for every one
 
 

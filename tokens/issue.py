@@ -70,9 +70,9 @@ def _of_repository(actor: Actor, scope: Scope, grant: Grant | None) -> list[str]
 
 
 def _of_registry(actor: Actor, scope: Scope) -> list[str]:
-    if (scope.kind, scope.name) == _CATALOG and "*" in scope.actions and actor.is_admin:
-        return ["*"]
-    return []
+    if (scope.kind, scope.name) != _CATALOG or "*" not in scope.actions:
+        return []
+    return ["*"] if policy.can(actor, "catalog:read", policy.SYSTEM_SCOPE) else []
 
 
 def sign(actor: Actor, entries: Sequence[Entry]) -> Token:

@@ -1,15 +1,22 @@
 """What the commands for robots share: permissions in projects, by name."""
 
 from projects import actions
-from projects.models import Project, Robot
-from projects.robots import Permissions, login_name
-from rbac.reach import EVERYWHERE
+from projects.grants import Permissions, Place
+from projects.models import Robot
+from projects.robots import login_name
+from rbac.reach import EVERYWHERE, SYSTEM
 
 
 def permissions_in(names: list[str], permissions: list[str]) -> Permissions:
-    """The same permissions in each of the projects, EVERYWHERE for all of them; ProjectUnknown."""
-    places: list[Project | None] = [None if name == EVERYWHERE else actions.find(name) for name in names]
-    return dict.fromkeys(places, permissions)
+    """The same permissions in each of the projects, EVERYWHERE for all of them, SYSTEM for the installation itself;
+    ProjectUnknown."""
+    return {_place(name): permissions for name in names}
+
+
+def _place(name: str) -> Place:
+    if name == SYSTEM:
+        return SYSTEM
+    return None if name == EVERYWHERE else actions.find(name)
 
 
 def described(robot: Robot, held: dict[str, list[str]]) -> str:

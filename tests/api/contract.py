@@ -36,6 +36,10 @@ DEVIATIONS: dict[str, str] = {
     "getProjectSummary 200.quota: *": "There are no quotas yet.",
     "getProjectSummary 200.registry: *": "There are no proxy-cache projects yet.",
     "getSystemInfo 200.authproxy_settings: *": "There is no sign-in by a proxy.",
+    "{ListRobot,GetRobotByID} 200*.secret: *": "A robot's secret is shown where it is made, and nowhere else.",
+    "UpdateRobot body.{id,secret,editable,expires_at,creator_type,creator_ref,creation_time,update_time}: *": (
+        "What follows from the rest, or has an operation of its own (the secret), is ignored, as in Harbor."
+    ),
     "{listUsers,getUser,getCurrentUserInfo} 200*.oidc_user_meta: *": "There is no OIDC yet.",
 }
 

@@ -52,6 +52,18 @@ OPERATIONS = [
     ("delete", "users/999", "admin"),
     ("put", "users/999/password", "admin"),
     ("put", "users/999/sysadmin", "admin"),
+    ("get", "permissions", "projectAdmin"),
+    ("get", "robots", "admin"),
+    ("post", "robots", "stranger"),  # whose level the body says
+    ("get", "robots/1", "admin"),
+    ("put", "robots/1", "admin"),
+    ("patch", "robots/1", "admin"),
+    ("delete", "robots/1", "admin"),
+    ("get", f"{_TEAM}/robots", "guest"),
+    ("post", f"{_TEAM}/robots", "projectAdmin"),
+    ("get", f"{_TEAM}/robots/1", "guest"),
+    ("put", f"{_TEAM}/robots/1", "projectAdmin"),
+    ("delete", f"{_TEAM}/robots/1", "projectAdmin"),
     ("post", "projects", "stranger"),
     ("head", "projects?project_name=library", "stranger"),
     ("get", _TEAM, "limitedGuest"),
@@ -121,7 +133,7 @@ def test_an_operation_is_for_some_and_for_nobody_below(callers, method, path, fi
         if place > allowed + 1 and who != "admin" and method == "delete":
             continue  # it may be gone by now
         send = getattr(callers[who].client, method)
-        extra = {"data": "[]", "content_type": "application/json"} if method in {"post", "put"} else {}
+        extra = {"data": "[]", "content_type": "application/json"} if method in {"post", "put", "patch"} else {}
         status = send(BASE + path, **extra).status_code
         if place < allowed:
             assert status == (401 if who == "nobody" else 403), who

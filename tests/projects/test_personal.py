@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 from audit.models import AuditRecord
 from projects import personal
 from projects.errors import GrantTooWide, InvalidPersonalToken, PersonalTokenExists, PersonalTokenUnknown
+from projects.grants import Permissions
 from projects.models import PersonalToken, Project
 from rbac.actors import SYSTEM, Actor
 from rbac.errors import InvalidPermission
@@ -61,7 +62,7 @@ def test_a_permission_that_is_none_is_refused():
     user = make_user()
     with pytest.raises(InvalidPermission):
         make(user, permissions={None: ["repository:fly"]})
-    nothings: list[personal.Permissions] = [{}, {None: []}]
+    nothings: list[Permissions] = [{}, {None: []}]
     for nothing in nothings:
         with pytest.raises(InvalidPersonalToken):
             make(user, permissions=nothing)

@@ -63,7 +63,7 @@ def test_a_robot_is_refreshed_disabled_and_deleted():
         ("createrobot", "ci", "repository:pull", "--project", "nowhere"),
         ("createrobot", "ci", "repository:fly", "--project", "team"),
         ("createrobot", "C I", "repository:pull", "--project", "team"),
-        ("createrobot", "ci", "repository:pull", "--project", "team", "--days", "0"),
+        ("createrobot", "ci", "repository:pull", "--project", "team", "--days", "-2"),
         ("refreshrobot", "nobody"),
         ("refreshrobot", "team+there", "--overlap", "-5"),
         ("refreshrobot", "team+there", "--overlap", "9999999999"),

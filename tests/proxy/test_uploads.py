@@ -8,6 +8,7 @@ from artifacts.models import BlobCommit
 from artifacts.upstream import registry
 from oci.digest import Digest
 from projects import robots
+from projects.grants import Permissions
 from projects.models import Project
 from rbac.actors import SYSTEM
 from tests.door import Door, bearer, error_of, image, unique
@@ -267,7 +268,7 @@ def test_a_locked_member_mounts_nothing(door, secret, told):
     ],
 )
 def test_a_robot_mounts_from_where_its_own_permissions_reach(door, secret, told, place, permission, disabled, status):
-    where: robots.Permissions = {Project.objects.get(name=place): [permission]}
+    where: Permissions = {Project.objects.get(name=place): [permission]}
     robot, _ = robots.create("ci", where, project=None, actor=SYSTEM, context=CONTEXT)
     robots.update(robot, disabled=disabled, actor=SYSTEM, context=CONTEXT)
     digest = str(Digest.of(b"secret" + secret.repository.encode()))

@@ -8,6 +8,7 @@ from django.test import Client
 
 from artifacts.models import Repository
 from projects import machines, personal
+from projects.grants import Permissions
 from projects.models import Member, PersonalToken, Project
 from rbac import actions
 from rbac.actors import SYSTEM
@@ -22,7 +23,7 @@ from tokens.verify import verify
 pytestmark = pytest.mark.django_db
 
 ALL = "pull,push,delete"
-EVERYTHING: personal.Permissions = {None: ["*"]}
+EVERYTHING: Permissions = {None: ["*"]}
 
 
 @pytest.fixture

@@ -21,9 +21,14 @@ class Command(BaseCommand):
         level = parser.add_mutually_exclusive_group(required=True)
         level.add_argument("--project", help="a robot of this project: PROJECT+NAME")
         level.add_argument(
-            "--on", action="append", metavar="PROJECT", help="a robot of the system; '*' is every project"
+            "--on",
+            action="append",
+            metavar="PROJECT",
+            help="a robot of the system; '*' is every project, / the system itself",
         )
-        parser.add_argument("--days", type=int, default=robots.NEVER, help="how long it lives (for ever)")
+        parser.add_argument(
+            "--days", type=int, default=robots.NEVER, help="how long it lives (for ever); 0: as configured"
+        )
         parser.add_argument("--description", default="")
 
     def handle(self, *_: Any, **options: Any) -> None:

@@ -23,7 +23,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "permissions", nargs="*", metavar="resource:action", help="as listed by setrole --list (what the user may)"
         )
-        parser.add_argument("--on", action="append", metavar="PROJECT", help="where it is good (everywhere)")
+        parser.add_argument(
+            "--on", action="append", metavar="PROJECT", help="where it is good (everywhere); / is the system itself"
+        )
         parser.add_argument("--days", type=int, default=90, help="how long it lives (90); -1: for ever")
 
     def handle(self, *_: Any, **options: Any) -> None:
