@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from django.db import transaction
 from rest_framework.request import Request
@@ -17,9 +17,9 @@ from api.paging import paged
 from api.query import Field, Listing, a_flag, a_number, a_time
 from api.times import written
 from projects.models import Project
-from rbac import actions, credentials, profiles, sessions
+from rbac import actions, credentials, profiles, registration, sessions
 from rbac.models import User
-from rbac.policy import SYSTEM_SCOPE, held
+from rbac.policy import SYSTEM_SCOPE, can, held
 from rbac.roles import known_permissions
 
 _USERS = Listing(
@@ -86,16 +86,23 @@ class Users(Endpoint):
 
     @operation("createUser", body=bodies.NewUser, status=201, refuses=[403, 409])
     def post(self, request: Request) -> Response:
-        """createUser"""
-        self.require("user:create", SYSTEM_SCOPE)
-        body = bodies.read(bodies.NewUser, request)
-        by: Any = {"actor": self.actor, "context": self.context}
-        profile = {"email": body["email"], "realname": body["realname"]}
-        with transaction.atomic():
-            user = actions.create_user(body["username"], body["password"], **profile, **by)
-            if body["comment"]:
-                profiles.update(user, **profile, comment=body["comment"], **by)
+        """createUser: by administrators, and where people may register by whoever comes with a page's cookie (as in
+        Harbor, where that is how a page is told from a script)."""
+        administers = can(self.actor, "user:create", SYSTEM_SCOPE)
+        if not administers:
+            self._require_page(request)
+        given = bodies.read(bodies.NewUser, request)
+        if administers:
+            user = registration.create(**given, actor=self.actor, context=self.context)
+        else:
+            user = registration.register(**given, context=self.context)
         return Response(status=201, headers={"Location": f"/api/v2.0/users/{user.pk}"})
+
+    def _require_page(self, request: Request) -> None:
+        if not registration.is_open():
+            raise self.refusal()
+        if not request.COOKIES.get(sessions.COOKIE):
+            raise Forbidden("people register on a page, not by the API")
 
 
 class UserSearch(Endpoint):
@@ -117,7 +124,9 @@ class CurrentUser(Endpoint):
         self.require_somebody()
         if self.actor.user_id is None:
             raise PreconditionFailed("the caller is a robot, no user")
-        return Response(_shape(_find(self.actor.user_id)))
+        user = _find(self.actor.user_id)
+        shape: UserRespShape = {**_shape(user), "admin_role_in_auth": user.admin_by_group}
+        return Response(shape)
 
 
 class CurrentPermissions(Endpoint):

@@ -144,7 +144,6 @@ REGISTRY_STORAGE = {
 # The token service. Names as Harbor's, whose clients may have them written down.
 TOKEN_SERVICE = "harbor-registry"  # noqa: S105
 TOKEN_ISSUER = "harbor-token-issuer"  # noqa: S105
-TOKEN_LIFETIME = timedelta(minutes=5)
 REFRESH_TOKEN_LIFETIME = timedelta(days=90)
 CREDENTIAL_MEMORY = timedelta(seconds=60)
 

@@ -11,7 +11,7 @@ from django.conf import settings
 from projects.access import Grant
 from rbac import policy
 from rbac.actors import Actor
-from tokens import keys
+from tokens import keys, lifetime
 from tokens.claims import PERSONAL
 from tokens.scopes import Scope
 
@@ -79,7 +79,7 @@ def sign(actor: Actor, entries: Sequence[Entry]) -> Token:
     """A token for `actor` (subject "" for anonymous) as distribution's token specification has it."""
     signer = keys.current()
     now = int(time.time())
-    expires = now + int(settings.TOKEN_LIFETIME.total_seconds())
+    expires = now + lifetime.seconds()
     payload: dict[str, object] = {
         "iss": settings.TOKEN_ISSUER,
         "sub": actor.name if actor.kind in {"user", "robot"} else "",

@@ -17,13 +17,13 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_der_private_key,
 )
-from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 import audit
 from db.sealing import seal, unseal
 from rbac.actors import Actor
+from tokens.lifetime import LONGEST
 from tokens.models import SigningKey
 
 _PURPOSE = "signing key"
@@ -164,9 +164,9 @@ def prune() -> int:
     """Remove retired keys whose last tokens have expired; how many.
 
     A process notices a rotation after up to a minute and signs with the old key until then: that minute and the
-    clocks' leeway are waited for too.
+    clocks' leeway are waited for too. Nobody knows how long tokens were good for back then: the longest there can be.
     """
-    grace = settings.TOKEN_LIFETIME + timedelta(seconds=2 * _RELOAD_SECONDS)
+    grace = LONGEST + timedelta(seconds=2 * _RELOAD_SECONDS)
     deleted, _ = SigningKey.objects.filter(retired_at__lt=timezone.now() - grace).delete()
     forget()
     return deleted

@@ -1,11 +1,16 @@
 """/users: accounts, profiles, passwords and permissions."""
 
+import json
+
 import pytest
+from django.test import Client
 
 from audit.models import AuditRecord
+from configuration import actions as configuration
+from configuration import values
 from rbac.models import User
-from tests.api.caller import NOBODY, Caller, error_of
-from tests.people import PASSWORD, join, make_project, make_user
+from tests.api.caller import BASE, NOBODY, Caller, error_of
+from tests.people import CONTEXT, PASSWORD, join, make_project, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -20,6 +25,14 @@ def test_the_current_user_reads_itself(alice):
         "creation_time", "update_time",
     }  # fmt: skip
     assert body["creation_time"].endswith("Z")
+
+
+def test_who_administers_by_a_group_elsewhere_learns_it_of_itself_alone(alice, root):
+    User.objects.filter(username="alice").update(is_admin=True, admin_by_group=True)
+    told = alice.get("users/current").json()
+    assert (told["sysadmin_flag"], told["admin_role_in_auth"]) == (True, True)
+    assert root.get("users/current").json()["admin_role_in_auth"] is False
+    assert [each["admin_role_in_auth"] for each in root.get("users").json()] == [False, False]
 
 
 def test_an_administrator_creates_a_user_who_can_sign_in(root):
@@ -137,3 +150,66 @@ def test_there_are_no_permissions_where_there_is_nothing(alice, scope):
 
 def test_a_project_of_others_grants_nothing(alice):
     assert alice.get("users/current/permissions", scope=f"/project/{make_project().pk}").json() == []
+
+
+@pytest.fixture
+def page():
+    """A browser that shows one of our pages: it sends a cookie."""
+    client = Client(raise_request_exception=False)
+    client.cookies["sid"] = "whatever"
+
+    def register(**change):
+        return client.post(f"{BASE}users", json.dumps(NEW | change), content_type="application/json")
+
+    return register
+
+
+def set_items(**items):
+    configuration.update(items, actor="admin", context=CONTEXT)
+    values.forget()
+
+
+def test_people_register_by_themselves_where_they_may(page):
+    set_items(self_registration=True)
+
+    answer = page(sysadmin_flag=True, is_admin=True)
+
+    assert answer.status_code == 201
+    user = User.objects.get(username="bob")
+    assert answer["Location"] == f"/api/v2.0/users/{user.pk}"
+    assert (user.is_admin, user.email, user.comment) == (False, "bob@example.com", "c")
+    assert AuditRecord.objects.filter(actor="anonymous", operation="create", resource="bob").exists()
+    assert Caller("bob", NEW["password"]).get("users/current").status_code == 200
+    assert error_of(page())[0] == 409
+    assert error_of(page(username="carol", password="weak"))[0] == 400
+
+
+def test_a_script_does_not_register_anybody(alice):
+    set_items(self_registration=True)
+    assert error_of(NOBODY.post("users", NEW)) == (403, "FORBIDDEN")
+    assert error_of(alice.post("users", NEW)) == (403, "FORBIDDEN")
+    assert error_of(Caller("nobody", "wrong").post("users", NEW)) == (401, "UNAUTHORIZED")
+    assert User.objects.count() == 1
+
+
+def test_nobody_registers_where_that_is_off_or_people_come_from_elsewhere(page, root, monkeypatch):
+    assert error_of(page()) == (401, "UNAUTHORIZED")
+    set_items(self_registration=True)
+    monkeypatch.setenv("ROADSTEAD_CONFIG_AUTH_MODE", "ldap_auth")
+    values.forget()
+    assert error_of(page()) == (401, "UNAUTHORIZED")
+    assert error_of(root.post("users", NEW)) == (403, "FORBIDDEN")
+    assert User.objects.count() == 1
+
+
+def test_registering_without_end_is_held_back(page):
+    set_items(self_registration=True)
+    answers = [page(username=f"bob{number}", password="weak") for number in range(25)]
+    assert {answer.status_code for answer in answers[:20]} == {400}
+    assert answers[-1].status_code == 429
+    assert answers[-1]["Retry-After"]
+
+
+def test_administrators_create_users_whether_or_not_people_register(root):
+    set_items(self_registration=True)
+    assert root.post("users", NEW).status_code == 201

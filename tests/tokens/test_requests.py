@@ -10,8 +10,9 @@ from django.db import OperationalError
 from django.test import Client
 
 from audit import restraint
+from configuration import actions, values
 from rbac.models import LoginFailure
-from tests.people import PASSWORD, join, make_project, make_user
+from tests.people import CONTEXT, PASSWORD, join, make_project, make_user
 from tests.tokens.service import SERVICE, access_in, basic, get, post, trail
 
 pytestmark = pytest.mark.django_db
@@ -338,3 +339,15 @@ def test_without_a_spool_nobody_logs_in(settings, tmp_path):
     settings.AUDIT_SPOOL = tmp_path / "missing" / "spool"
 
     assert error_in(get(user="alice")) == (503, "UNAVAILABLE")
+
+
+def test_the_configuration_says_how_long_a_token_is_good():
+    given = get("repository:library/app:pull")
+    actions.update({"token_expiration": 90}, actor="admin", context=CONTEXT)
+    values.forget()
+
+    answer = get("repository:library/app:pull")
+
+    claims = claims_in(answer)
+    assert (answer.json()["expires_in"], claims["exp"] - claims["iat"]) == (5400, 5400)
+    assert access_in(given) == access_in(answer)
