@@ -241,3 +241,9 @@ class NewProjectRobot(serializers.Serializer[Any]):
 
 class RobotSwitch(serializers.Serializer[Any]):
     disable = serializers.BooleanField()
+
+
+class NewPersonalToken(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=1024, trim_whitespace=False)
+    duration = serializers.IntegerField(allow_null=True, default=None)  # days
+    permissions = GrantedPermission(many=True, allow_null=True, default=None)

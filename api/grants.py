@@ -66,7 +66,7 @@ def access(given: Iterable[Mapping[str, Any]], place: str, *, whole: bool = Fals
         if entry.get("effect") not in {None, "", "allow"}:
             raise BadRequest("permissions are granted (allow) and never denied")
         if (resource, action) == (ANYTHING, ANYTHING) and whole:
-            granted.add(ANYTHING)
+            granted |= grantable.at(place) if place == SYSTEM else {ANYTHING}
         elif action == ANYTHING:
             granted |= _every_action(resource, place)
         else:

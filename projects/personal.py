@@ -22,10 +22,12 @@ from rbac.reach import ANYTHING
 
 PREFIX = "rspat_"  # by which a scanner of published files knows one
 NEVER = -1  # days: a token that doesn't expire
+USUAL = 90  # days
 
 _FORM = re.compile(re.escape(PREFIX) + r"[A-Za-z0-9_-]{43}", re.ASCII)
 _LONGEST_NAME = 64
 _MOST_DAYS = 36500
+_MOST = 200  # tokens of one user
 
 
 def is_personal(password: str) -> bool:
@@ -56,6 +58,8 @@ def create(
         raise InvalidPersonalToken(f"a token's name has 1 to {_LONGEST_NAME} printable characters")
     _check_permissions(permissions)
     owner = User.objects.select_for_update().get(pk=user.pk)  # a lock that comes now waits, and ends this token too
+    if owner.personal_tokens.count() >= _MOST:
+        raise InvalidPersonalToken(f"a user has up to {_MOST} tokens: revoke those that aren't used")
     made = secret.new(PREFIX)
     token = PersonalToken(
         user=owner,

@@ -42,9 +42,13 @@ def at(place: str) -> frozenset[str]:
 
 
 def check(permissions: Mapping[str, Collection[str]], *, beside: Collection[str] = ()) -> None:
-    """Raise InvalidPermission unless all of these, by place, can be granted there (or are among `beside`)."""
+    """Raise InvalidPermission unless all of these, by place, can be granted there.
+
+    Those `beside` can too, but not of the system, where each is named: of it not everything can be granted.
+    """
     for place, wanted in permissions.items():
-        if unknown := sorted(set(wanted) - at(place) - set(beside)):
+        known = at(place) if place == SYSTEM else at(place).union(beside)
+        if unknown := sorted(set(wanted) - known):
             where = "of the system itself" if place == SYSTEM else "in a project"
             raise InvalidPermission(
                 f"there is no permission {unknown[0][:130]} {where}: resource:action expected, as {min(at(place))}"

@@ -52,6 +52,9 @@ OPERATIONS = [
     ("delete", "users/999", "admin"),
     ("put", "users/999/password", "admin"),
     ("put", "users/999/sysadmin", "admin"),
+    ("get", "users/current/tokens", "stranger"),
+    ("post", "users/current/tokens", "stranger"),
+    ("delete", "users/999/tokens/1", "admin"),
     ("get", "permissions", "projectAdmin"),
     ("get", "robots", "admin"),
     ("post", "robots", "stranger"),  # whose level the body says

@@ -26,7 +26,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--on", action="append", metavar="PROJECT", help="where it is good (everywhere); / is the system itself"
         )
-        parser.add_argument("--days", type=int, default=90, help="how long it lives (90); -1: for ever")
+        parser.add_argument("--days", type=int, default=personal.USUAL, help="how long it lives (90); -1: for ever")
 
     def handle(self, *_: Any, **options: Any) -> None:
         with one_line(RbacError, ProjectError):
