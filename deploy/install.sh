@@ -44,6 +44,9 @@ find_missing() {
     need openssl on_path openssl
     need slapd on_path slapd
     need ldap-utils on_path ldapsearch
+    need samba on_path samba
+    need samba-ad-provision ls /usr/share/samba/setup/provision.ldif
+    need samba-dsdb-modules is_installed samba-dsdb-modules
     need wrk on_path wrk
 }
 
@@ -74,6 +77,7 @@ install_packages() {
         nginx | redis-server | docker-registry | slapd) disable "$package" ;;
         postgresql) disable postgresql ;;
         docker.io) disable docker docker.socket containerd ;;
+        samba) disable smbd nmbd samba-ad-dc ;;
         esac
     done
 }

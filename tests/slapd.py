@@ -142,7 +142,7 @@ class Slapd:
 @contextmanager
 def running_slapd(home: Path) -> Iterator[Slapd]:
     (home / "data").mkdir(parents=True)
-    _certificates(home)
+    make_certificates(home)
     schemas = "".join(f"include /etc/ldap/schema/{name}.schema\n" for name in ("core", "cosine", "inetorgperson"))
     (home / "slapd.conf").write_text(
         f"""{schemas}
@@ -221,10 +221,11 @@ def make_ca(home: Path, name: str = "ca") -> Path:
 _KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 
 
-def _certificates(home: Path) -> None:
+def make_certificates(home: Path, address: str = "127.0.0.1") -> None:
+    """`cert.pem` and `key.pem` of a server at `address`, signed by the authority `ca.pem`."""
     ca = make_ca(home)
     request, names = home / "cert.csr", home / "names"
-    names.write_text("subjectAltName=IP:127.0.0.1\n")
+    names.write_text(f"subjectAltName=IP:{address}\n")
     _openssl("req", *_KEY, "-subj", "/CN=directory", "-keyout", str(home / "key.pem"), "-out", str(request))
     _openssl(
         "x509", "-req", "-in", str(request), "-CA", str(ca), "-CAkey", str(home / "ca.key"), "-CAcreateserial",
