@@ -48,12 +48,12 @@ def copy(source: str, reference: Digest | str, target: str, *, actor: Actor, con
         order = graph.bottom_up()
         for manifest_id in order:
             _carry(source, target, manifest_id)
-        with push.arrival(project, target) as repository:
+        with push.arrival(project, target) as coming:
             for manifest_id in order:
-                _write(repository, manifest_id)
-            copied = _in(repository, root.digest)
+                _write(coming, manifest_id)
+            copied = _in(coming.repository, root.digest)
             _tag(copied, _tags(root, reference), actor, context, source=f"{source}@{root.digest}")
-            _tag_belongings(repository, graph.belongings)
+            _tag_belongings(coming.repository, graph.belongings)
     return Digest.parse(root.digest)
 
 
@@ -138,8 +138,9 @@ def _carry(source: str, target: str, manifest_id: int) -> None:
     push.store_upstream(target, Digest.parse(row.digest), row.media_type, bytes(row.payload))
 
 
-def _write(repository: Repository, manifest_id: int) -> None:
+def _write(coming: push.Arrival, manifest_id: int) -> None:
     """The rows of a manifest in the target. One at a time is in memory."""
+    repository = coming.repository
     row = Manifest.objects.get(pk=manifest_id)
     if Manifest.objects.filter(repository=repository, digest=row.digest).exists():
         return
@@ -149,7 +150,7 @@ def _write(repository: Repository, manifest_id: int) -> None:
     children = dict(Manifest.objects.filter(repository=repository, digest__in=parts).values_list("digest", "pk"))
     payload = bytes(row.payload)
     parsed = oci_manifest.parse(payload, row.media_type)
-    push.write_manifest(repository, Digest.parse(row.digest), parsed, payload, push.Contents(located, children))
+    push.write_manifest(coming, Digest.parse(row.digest), parsed, payload, push.Contents(located, children))
 
 
 def _in(repository: Repository, digest: str) -> Manifest:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.db import transaction
 
 import audit
-from artifacts import store, tagging
+from artifacts import store, tagging, usage
 from artifacts.models import BlobLink, Manifest, ManifestChild, Tag
 from artifacts.upstream import registry
 from db.locks import advisory_lock
@@ -80,7 +80,8 @@ def delete(repository: str, digest: Digest, *, actor: Actor, context: audit.Cont
                 raise ManifestUnknown(detail={"name": repository, "reference": str(digest)})
             gone = _with_referrers(row)
             tagging.check_may_go(row.repository, Tag.objects.filter(manifest__in=[each.pk for each in gone]))
-            _delete_rows(repository, gone, actor=actor, context=context)
+            with usage.released(row.repository.project_id, [each.pk for each in gone]):
+                _delete_rows(repository, gone, actor=actor, context=context)
         for manifest in gone:
             _delete_upstream(repository, manifest)
 

@@ -55,6 +55,26 @@ class BlobLink(models.Model):
         return f"{self.blob_id} in {self.repository_id}"
 
 
+class ProjectBlob(models.Model):
+    """Content that manifests of a project name, or a manifest of it: it counts once in what the project uses.
+
+    `digest` is what a blob is stored under, and of a manifest its own. See `artifacts.usage`, which alone writes here.
+    """
+
+    project = models.ForeignKey(
+        Project, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
+    )
+    digest = models.CharField(max_length=135, db_collation="C")
+    size = models.BigIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["project", "digest"], name="project_blob_once")]
+        indexes = [models.Index(fields=["project", "size"], name="project_blob_size")]
+
+    def __str__(self) -> str:
+        return f"{self.digest} in {self.project_id}"
+
+
 class BlobCommit(models.Model):
     """The commit of an upload was let through to the upstream registry, whose answer we don't see.
 
@@ -93,6 +113,7 @@ class Manifest(models.Model):
         constraints = [models.UniqueConstraint(fields=["repository", "digest"], name="manifest_once")]
         indexes = [
             models.Index(fields=["repository", "subject", "digest"], name="manifest_subject", condition=~Q(subject="")),
+            models.Index(fields=["digest"], name="manifest_digest"),  # is it anywhere else in the project?
         ]
 
     def __str__(self) -> str:
@@ -100,13 +121,21 @@ class Manifest(models.Model):
 
 
 class ManifestBlob(models.Model):
-    """A manifest names a blob, as its config or as a layer."""
+    """A manifest names a blob, as its config or as a layer.
+
+    `project` is the manifest's: whether a project still needs a blob that half of all manifests name must not take
+    looking through them all.
+    """
 
     manifest = models.ForeignKey(Manifest, on_delete=models.CASCADE, related_name="manifest_blobs", db_index=False)
-    blob = models.ForeignKey(Blob, on_delete=models.PROTECT, related_name="manifest_blobs")
+    blob = models.ForeignKey(Blob, on_delete=models.PROTECT, related_name="manifest_blobs", db_index=False)
+    project = models.ForeignKey(
+        Project, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
+    )
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["manifest", "blob"], name="manifest_blob_once")]
+        indexes = [models.Index(fields=["blob", "project"], name="manifest_blob_place")]
 
     def __str__(self) -> str:
         return f"{self.blob_id} of {self.manifest_id}"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
 import audit
-from artifacts import blobs, repositories, store, tagging
+from artifacts import blobs, repositories, store, tagging, usage
 from artifacts.models import Blob, BlobLink, Manifest, ManifestBlob, ManifestChild, Repository
 from artifacts.upstream import registry
 from db.locks import advisory_lock
@@ -69,20 +69,30 @@ def push(
         contents = _locate(repository, parsed)
         if not Manifest.objects.filter(repository__name=repository, digest=str(digest)).exists():
             store_upstream(repository, digest, parsed.media_type, payload)
-        with arrival(project, repository) as entered:
-            row = write_manifest(entered, digest, parsed, payload, contents)
-            tagging.move(entered, row.pk, names)
+        with arrival(project, repository) as coming:
+            row = write_manifest(coming, digest, parsed, payload, contents)
+            tagging.move(coming.repository, row.pk, names)
             record(row, names, actor, context)
     return Pushed(digest, parsed.subject.digest if parsed.subject else None, names)
 
 
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What comes to a repository at once: its row, and what new manifests take of the store, bytes by digest."""
+
+    repository: Repository
+    contents: dict[str, int] = field(default_factory=dict)
+
+
 @contextmanager
-def arrival(project: Project, repository: str) -> Iterator[Repository]:
-    """The transaction in which all that comes to a repository at once is written; the repository's row, made when it
-    isn't there. Unavailable where that or the project goes meanwhile."""
+def arrival(project: Project, repository: str) -> Iterator[Arrival]:
+    """The transaction in which all that comes to a repository at once is written and counted. The repository's row is
+    made when it isn't there. Unavailable where that or the project goes meanwhile."""
     try:
         with transaction.atomic():
-            yield repositories.enter(project, repository)
+            coming = Arrival(repositories.enter(project, repository))
+            yield coming
+            usage.count(project.pk, coming.contents)
     except IntegrityError as error:
         raise Unavailable("the project or the repository was deleted meanwhile") from error
 
@@ -165,9 +175,10 @@ def store_upstream(repository: str, digest: Digest, media_type: str, payload: by
 
 
 def write_manifest(
-    repository: Repository, digest: Digest, parsed: oci_manifest.Manifest, payload: bytes, contents: Contents
+    coming: Arrival, digest: Digest, parsed: oci_manifest.Manifest, payload: bytes, contents: Contents
 ) -> Manifest:
     """The manifest's row with its links to blobs and children; what is there already stays as it is."""
+    repository = coming.repository
     blob_ids = _link_blobs(repository, contents.blobs)
     row, created = Manifest.objects.get_or_create(
         repository=repository,
@@ -182,10 +193,18 @@ def write_manifest(
         },
     )
     if created:
-        ManifestBlob.objects.bulk_create([ManifestBlob(manifest=row, blob_id=blob_id) for blob_id in blob_ids])
+        ManifestBlob.objects.bulk_create(
+            [ManifestBlob(manifest=row, blob_id=blob_id, project_id=repository.project_id) for blob_id in blob_ids]
+        )
         children = contents.children.values()
         ManifestChild.objects.bulk_create([ManifestChild(parent=row, child_id=child_id) for child_id in children])
+        coming.contents.update(_sizes(digest, payload, contents))
     return row
+
+
+def _sizes(digest: Digest, payload: bytes, contents: Contents) -> dict[str, int]:
+    """What the manifest takes of the store, itself included: bytes by digest. Content by two names counts once."""
+    return {str(info.digest): info.size for info in contents.blobs.values()} | {str(digest): len(payload)}
 
 
 def _link_blobs(repository: Repository, located: dict[Digest, BlobInfo]) -> list[int]:

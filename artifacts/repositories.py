@@ -6,7 +6,7 @@ from django.db import transaction
 from django.utils import timezone
 
 import audit
-from artifacts import store, tagging
+from artifacts import store, tagging, usage
 from artifacts.models import (
     ArtifactLabel,
     BlobCommit,
@@ -96,6 +96,7 @@ def _delete_rows(repository: Repository) -> None:
     ArtifactLabel.objects.filter(manifest__repository=repository).delete()
     ManifestChild.objects.filter(parent__repository=repository).delete()
     ManifestBlob.objects.filter(manifest__repository=repository).delete()
+    usage.release_repository(repository.project_id, repository.pk)
     manifests = Manifest.objects.filter(repository=repository)
     manifests._raw_delete(manifests.db)
     BlobLink.objects.filter(repository=repository).delete()

@@ -40,6 +40,7 @@ FIXED = (
     Schedule("audit-forward", "audit.forward", every=3),
     # By interval, not by cron: a clock that was down at midnight does it when it is back.
     Schedule("audit-partitions", "audit.keep_partitions", every=DAY),
+    Schedule("usage-fold", "projects.fold_usage", every=10),
     Schedule("blob-commits", "artifacts.forget_commits", every=DAY),
     Schedule("sessions", "rbac.forget_sessions", every=HOUR),
 )

@@ -1,6 +1,6 @@
 """Advisory locks: held for a transaction, or across network calls, where no transaction may be."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from django.db import connection
@@ -42,8 +42,21 @@ def transaction_lock(name: str, *, shared: bool = False) -> None:
     """Hold PostgreSQL's advisory lock of `name` until the transaction ends; others wait up to their `lock_timeout`.
 
     What is read by the next statement is as of then or later; a statement that both locks and reads may read what was
-    there before it waited.
+    there before it waited. Who holds it shared may deadlock by asking for it alone.
     """
     kind = "_shared" if shared else ""
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT pg_advisory_xact_lock{kind}(hashtextextended(%s, 0))", [name])
+
+
+_FREE = """
+SELECT name FROM unnest(%s::text[]) AS n(name) WHERE pg_try_advisory_xact_lock(hashtextextended(name, 0)) LIMIT 1
+"""
+
+
+def free_lock(names: Sequence[str]) -> str | None:
+    """Hold the first of these advisory locks that nobody holds, until the transaction ends; None if there is none."""
+    with connection.cursor() as cursor:
+        cursor.execute(_FREE, [list(names)])
+        row = cursor.fetchone()
+    return row[0] if row else None

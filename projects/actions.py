@@ -9,6 +9,7 @@ from django.db.models import ProtectedError
 import audit
 from audit import Context
 from configuration import values
+from projects import quotas
 from projects.errors import (
     GrantTooWide,
     InvalidProjectName,
@@ -19,7 +20,7 @@ from projects.errors import (
     ProjectUnknown,
     RoleNotAssignable,
 )
-from projects.models import Member, Project
+from projects.models import Member, Project, UsageChange
 from rbac.actors import Actor
 from rbac.errors import RoleUnknown
 from rbac.matrix import PROJECT_ADMIN
@@ -71,17 +72,28 @@ def may_create(actor: Actor) -> bool:
 
 
 @transaction.atomic
-def create(name: str, *, public: bool = False, owner: User | None, actor: Actor, context: Context) -> Project:
-    """A new project; its owner becomes its projectAdmin. Raises InvalidProjectName, ProjectExists."""
+def create(
+    name: str,
+    *,
+    public: bool = False,
+    storage_limit: int | None = None,
+    owner: User | None,
+    actor: Actor,
+    context: Context,
+) -> Project:
+    """A new project; its owner becomes its projectAdmin. It may hold `storage_limit` bytes, or what the configuration
+    says. Raises InvalidProjectName, InvalidQuota, ProjectExists."""
     project = Project(name=parse_name(name), public=public, owner=owner)
     try:
         with transaction.atomic():
             project.save()
     except IntegrityError as error:
         raise ProjectExists(f"there is a project {name} already") from error
+    quota = quotas.create(project, storage_limit)
     if owner is not None:
         Member.objects.create(project=project, user=owner, role_id=PROJECT_ADMIN)
-    _record(actor, "create", project, context, public=public)
+    limited = {} if quota.hard == quotas.UNLIMITED else {"storage_limit": quota.hard}
+    _record(actor, "create", project, context, public=public, **limited)
     return project
 
 
@@ -95,8 +107,9 @@ def set_public(project: Project, public: bool, *, actor: Actor, context: Context
 
 @transaction.atomic
 def delete(project: Project, *, actor: Actor, context: Context) -> None:
-    """The project, with its memberships and robots. ProjectNotEmpty while it holds repositories."""
+    """The project, with its quota, memberships and robots. ProjectNotEmpty while it holds repositories."""
     robots = sorted(project.robots.values_list("name", flat=True))
+    UsageChange.objects.filter(project=project).delete()  # before the quota, as folding goes
     try:
         # Repositories protect their project by their foreign key, so that nothing here needs to know of them.
         project.delete()

@@ -7,6 +7,8 @@ ProjectError
 ├── ProjectNotEmpty     it still holds repositories (412 in REST)
 ├── MemberExists
 ├── MemberUnknown
+├── InvalidQuota        a limit that none can be
+├── QuotaUnknown
 ├── RoleNotAssignable   the role is nobody's to hold (`public`)
 ├── InvalidLabel        a name, a colour or a description that can't be
 ├── LabelExists
@@ -49,6 +51,14 @@ class MemberExists(ProjectError):
 
 
 class MemberUnknown(ProjectError):
+    pass
+
+
+class InvalidQuota(ProjectError):
+    pass
+
+
+class QuotaUnknown(ProjectError):
     pass
 
 

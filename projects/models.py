@@ -1,4 +1,4 @@
-"""Projects, their members and labels, the robots that work in them, and tokens bounded by them."""
+"""Projects, their quotas, members and labels, the robots that work in them, and tokens bounded by them."""
 
 from __future__ import annotations
 
@@ -113,6 +113,39 @@ class Project(models.Model):
         if actor.user_id is not None:
             roles.update(_memberships(actor).filter(project=self).values_list("role_id", flat=True))
         return roles
+
+
+class Quota(models.Model):
+    """How many bytes a project may hold, and how many it did when changes were last folded in: `projects.quotas`."""
+
+    project = models.OneToOneField(Project, on_delete=models.CASCADE, related_name="quota")
+    hard = models.BigIntegerField(default=-1, help_text="the limit, bytes; -1: none")
+    used = models.BigIntegerField(default=0, help_text="bytes, but for the changes that aren't folded in yet")
+    created_at = models.DateTimeField(default=timezone.now)
+    updated_at = models.DateTimeField(default=timezone.now, help_text="of the limit")
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(hard=-1) | Q(hard__gt=0), name="quota_hard")]
+        indexes = [
+            models.Index(fields=["used", "id"], name="quota_by_used"),
+            models.Index(fields=["hard", "id"], name="quota_by_hard"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.hard} for {self.project_id}"
+
+
+class UsageChange(models.Model):
+    """Bytes that a project came to hold, or no longer does (negative): written by each push and deletion, until folded.
+
+    The key isn't the database's to check: that locks the project's row, which all pushes of a project have in common.
+    """
+
+    project = models.ForeignKey(Project, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+")
+    bytes = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.bytes:+} in {self.project_id}"
 
 
 class Member(models.Model):

@@ -7,7 +7,7 @@ import pytest
 
 from artifacts import store
 from artifacts.upstream import registry
-from projects.models import Project
+from projects.models import Project, Quota
 from tests.door import Door, unique
 from tests.oci.distribution import Distribution
 from tests.people import forget_everything
@@ -73,7 +73,9 @@ def upstream(connect, distribution) -> Path:
 @pytest.fixture
 def project(db) -> Project:
     """The public project `library`."""
-    return Project.objects.get_or_create(name="library", defaults={"public": True})[0]
+    made = Project.objects.get_or_create(name="library", defaults={"public": True})[0]
+    Quota.objects.get_or_create(project=made)
+    return made
 
 
 @pytest.fixture

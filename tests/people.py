@@ -7,7 +7,7 @@ from django.contrib.auth.hashers import make_password
 from api import totals
 from audit import Context, restraint
 from configuration import values
-from projects.models import Member, Project
+from projects.models import Member, Project, Quota
 from rbac import directory, ldap, policy, strain, turnstile
 from rbac.memory import memory
 from rbac.models import Group, GroupUser, Role, User
@@ -34,8 +34,10 @@ def make_group(name, *users) -> Group:
 
 
 def make_project(name="team", **roles) -> Project:
-    """A private project (`public=True` opens it)."""
-    return Project.objects.create(name=name, public=roles.pop("public", False))
+    """A private project (`public=True` opens it), without a limit."""
+    project = Project.objects.create(name=name, public=roles.pop("public", False))
+    Quota.objects.create(project=project)
+    return project
 
 
 def join(project, who, role) -> Member:
