@@ -166,6 +166,8 @@ _SILENT: list[tuple[type[Exception], type[ApiError]]] = [
     (InternalError, Unavailable),  # a standby that takes no writes
     (SpoolError, Unavailable),
     (rbac.DirectoryUnavailable, Unavailable),
+    (rbac.ProviderUnavailable, Unavailable),
+    (rbac.SignInRefused, Unauthorized),
     (RequestDataTooBig, TooLarge),
     (UnreadablePostError, BadRequest),
     (SuspiciousOperation, BadRequest),

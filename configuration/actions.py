@@ -13,7 +13,10 @@ from configuration.models import Setting
 from db.locks import transaction_lock
 
 # What must be set for people to be able to sign in that way.
-_NEEDED = {"ldap_auth": ("ldap_url", "ldap_base_dn", "ldap_uid")}
+_NEEDED = {
+    "ldap_auth": ("ldap_url", "ldap_base_dn", "ldap_uid"),
+    "oidc_auth": ("oidc_endpoint", "oidc_client_id"),
+}
 
 _TRAIL = {"skip_audit_log_database", "audit_log_forward_endpoint"}
 

@@ -1,5 +1,6 @@
 """Every configuration item there is: its type, default, what it may hold, and whether it is a secret."""
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from configuration.errors import InvalidValue, UnknownItem
 Value = str | int | bool
 
 _LONGEST = 4096  # characters
+_LONGEST_PATTERN, _LONGEST_ISSUER = 256, 1000
 _TRUE, _FALSE = {"true", "1", "yes", "on"}, {"false", "0", "no", "off"}
 _EVENT = re.compile(r"[a-z]+(_[a-z0-9-]+)+")
 _ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9-]*|[0-9]+(\.[0-9]+)+")  # RFC 4512 section 1.4: a name or an OID
@@ -148,6 +150,45 @@ def _https(value: Value) -> str:
     return "" if not value or str(value).startswith(("https://", "http://")) else "is a URL"
 
 
+def _issuer(value: Value) -> str:
+    """OpenID Connect Discovery 1.0 section 3: without query and fragment."""
+    try:
+        parts = urlsplit(str(value))
+        plain = not (parts.query or parts.fragment or parts.username) and parts.port != 0
+        known = parts.scheme in {"https", "http"} and bool(parts.hostname) and str(value).isascii()
+        plain = plain and len(str(value)) <= _LONGEST_ISSUER
+    except ValueError:
+        plain = known = False
+    return "" if not value or (known and plain) else "is a https:// URL without query"
+
+
+def scopes(text: str) -> list[str]:
+    """What oidc_scope lists, by comma as Harbor does, or by space."""
+    return text.replace(",", " ").split()
+
+
+def _scopes(value: Value) -> str:
+    return "" if "openid" in scopes(str(value)) else "holds openid, and more scopes separated by commas"
+
+
+def _texts_by_name(value: Value) -> str:
+    try:
+        found = json.loads(str(value) or "{}")
+    except (ValueError, RecursionError):
+        found = None
+    fits = isinstance(found, dict) and all(isinstance(each, str) for each in found.values())
+    return "" if fits else 'is a JSON object of texts, as {"prompt": "login"}'
+
+
+def _pattern(value: Value) -> str:
+    """PostgreSQL reads it at each sign-in, within bounds; what Python can't read isn't a regular expression there."""
+    try:
+        re.compile(str(value))
+    except (re.error, OverflowError, RecursionError):
+        return "is a regular expression"
+    return "" if len(str(value)) <= _LONGEST_PATTERN else f"has at most {_LONGEST_PATTERN} characters"
+
+
 def _syslog(value: Value) -> str:
     return "" if not value or syslog.parse(str(value)) else "is HOST:PORT, or that behind tcp:// or udp://"
 
@@ -194,17 +235,19 @@ ITEMS: dict[str, Item] = {
         Item("ldap_group_attach_parallel", False),
         Item("ldap_group_nested", False, contract=False),
         Item("oidc_name", ""),
-        Item("oidc_endpoint", "", _https),
+        Item("oidc_endpoint", "", _issuer),
         Item("oidc_client_id", ""),
         Item("oidc_client_secret", "", secret=True),
         Item("oidc_groups_claim", ""),
         Item("oidc_admin_group", ""),
-        Item("oidc_group_filter", ""),
-        Item("oidc_scope", "openid"),
+        Item("oidc_group_filter", "", _pattern),
+        Item("oidc_scope", "openid", _scopes),
         Item("oidc_user_claim", ""),
         Item("oidc_verify_cert", True),
         Item("oidc_auto_onboard", False),
-        Item("oidc_extra_redirect_parms", ""),
+        Item("oidc_extra_redirect_parms", "", _texts_by_name),
+        Item("oidc_ca_file", "", _path, contract=False),
+        Item("oidc_timeout", 5, _between(1, 30), contract=False),  # seconds
         Item("oidc_logout", False),
         # Modes that Roadstead doesn't have: kept, so that a client that sets everything isn't refused.
         Item("http_authproxy_endpoint", "", _https),

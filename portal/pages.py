@@ -8,10 +8,13 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils.encoding import iri_to_uri
 
 from portal import errors
 from rbac import csrf, sessions
 from rbac.sessions import Carried
+
+START = "/"
 
 View = Callable[[HttpRequest], HttpResponse]
 
@@ -74,6 +77,11 @@ def refusal(request: HttpRequest, error: errors.PageError) -> HttpResponse:
 def session_of(request: HttpRequest) -> Carried | None:
     """The session that the browser carries; costs nothing without the cookie."""
     return sessions.read(request.COOKIES.get(sessions.COOKIE, ""))
+
+
+def away(url: str) -> HttpResponse:
+    """A redirect to another host: the OpenID provider's, as it said itself. Longer than Django lets one be, too."""
+    return HttpResponse(status=302, headers={"Location": iri_to_uri(url)})
 
 
 def signed_in(request: HttpRequest, response: HttpResponse, secret: str) -> HttpResponse:

@@ -6,16 +6,16 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 import audit
 from audit.restraint import write_failed_login
+from configuration import values
 from portal import errors, origin
-from portal.pages import of_session, page, session_of, show, signed_in, signed_out, wants_page
+from portal.pages import START, away, page, session_of, show, signed_in, signed_out, wants_page
 from projects.personal import is_personal
 from projects.robots import is_robot
-from rbac import accounts, credentials, secret, sessions
+from rbac import accounts, credentials, oidc, onboarding, secret, sessions
 from rbac.accounts import Account
+from rbac.errors import ProviderUnavailable
 from rbac.models import User
 from rbac.names import is_plausible
-
-START = "/"
 
 
 @page("GET", "HEAD")
@@ -53,8 +53,9 @@ def log_out(request: HttpRequest) -> HttpResponse:
     if origin.is_foreign(request):
         return response
     session = session_of(request)
-    if session:
-        sessions.end(session, context=audit.context_of(request))
+    id_token = sessions.end(session, context=audit.context_of(request)) if session else ""
+    if id_token and wants_page(request) and (url := _sign_out_elsewhere(request, id_token)):
+        response = away(url)
     return signed_out(response)
 
 
@@ -69,6 +70,16 @@ def sign_out_everywhere(request: HttpRequest) -> HttpResponse:
     user = User.objects.get(pk=session.account.id)
     sessions.end_all(user, actor=session.actor, context=audit.context_of(request))
     return signed_out(HttpResponseRedirect(START))
+
+
+def _sign_out_elsewhere(request: HttpRequest, id_token: str) -> str:
+    """Where to sign out at the provider as well, if so set up. One that is away doesn't keep anybody signed in here."""
+    if not (onboarding.is_on() and values.flag("oidc_logout")):
+        return ""
+    try:
+        return oidc.sign_out_url(oidc.configured(), id_token, f"{request.scheme}://{request.get_host()}{START}")
+    except ProviderUnavailable:
+        return ""
 
 
 def _is_ours(request: HttpRequest, session: sessions.Carried) -> bool:
@@ -95,7 +106,13 @@ def _verify(request: HttpRequest, name: str, password: str) -> Account:
 
 
 def _form(request: HttpRequest, name: str = "", error: errors.PageError | None = None) -> HttpResponse:
-    facts = {"name": name, "message": error.message if error else "", **of_session(None)}
+    is_on = onboarding.is_on()
+    facts = {
+        "name": name,
+        "message": error.message if error else "",
+        "provider": (values.text("oidc_name") or "OpenID Connect") if is_on else "",
+        "is_secondary": is_on and values.flag("primary_auth_mode"),
+    }
     response = show(request, "sign_in", facts, status=error.status if error else 200)
     if error and error.retry_after is not None:
         response["Retry-After"] = str(error.retry_after)

@@ -7,7 +7,7 @@ import audit
 from audit import Context
 from rbac.actors import Actor
 from rbac.errors import GroupUnknown, NameTaken, Protected, UserUnknown
-from rbac.models import Group, GroupUser, User
+from rbac.models import Group, GroupUser, Identity, User
 from rbac.names import is_plausible, parse_groupname, parse_username
 from rbac.passwords import check_rules
 
@@ -59,11 +59,14 @@ def create_user(
 def set_password(user: User, password: str, *, actor: Actor, context: Context) -> None:
     """Another password. The old one, its sessions and refresh tokens are dead at once.
 
-    Raises InvalidPassword, and Protected for a user whom the directory verifies or an actor who is bounded.
+    Raises InvalidPassword, and Protected for a user whom the directory or the provider verifies or an actor who is
+    bounded.
     """
     _refuse_bounded(actor)
     if user.ldap_dn:
         raise Protected(f"the password of {user.username} is the directory's")
+    if Identity.objects.filter(user=user).exists():
+        raise Protected(f"{user.username} signs in by the OpenID provider, and has no password here")
     check_rules(password)
     user.set_password(password)
     user.save(update_fields=["password", "updated_at"])
@@ -110,9 +113,9 @@ def delete_user(user: User, *, actor: Actor, context: Context) -> None:
 
 
 @transaction.atomic
-def create_group(name: str, *, actor: Actor, context: Context) -> Group:
-    """A new, empty group. Raises InvalidName, NameTaken."""
-    group = Group(name=parse_groupname(name))
+def create_group(name: str, *, actor: Actor, context: Context, kind: Group.Kind = Group.Kind.LOCAL) -> Group:
+    """A new, empty group, of our own or one that the OpenID provider calls so. Raises InvalidName, NameTaken."""
+    group = Group(name=parse_groupname(name), kind=kind)
     try:
         with transaction.atomic():
             group.save()
@@ -161,8 +164,8 @@ def _refuse_first_administrator(user: User, deed: str) -> None:
 
 
 def _refuse_directory_group(group: Group) -> None:
-    if group.kind == Group.Kind.LDAP:
-        raise Protected(f"who is in {group.name} is what the directory says")
+    if group.kind != Group.Kind.LOCAL:
+        raise Protected(f"who is in {group.name} is what the directory or the provider says")
 
 
 def _record(actor: Actor, operation: str, subject: User | Group, context: Context, **detail: object) -> None:

@@ -9,12 +9,12 @@ from django.db import IntegrityError, transaction
 import audit
 from audit import Context
 from configuration import values
-from rbac import accounts, ldap, servers
+from rbac import accounts, following, ldap, servers
 from rbac.accounts import Account
 from rbac.actors import SYSTEM, Actor
 from rbac.errors import GroupUnknown, InvalidName, NameTaken, UserUnknown
 from rbac.ldap import Person, normal_dn
-from rbac.models import Group, GroupUser, User
+from rbac.models import Group, User
 from rbac.names import is_plausible, parse_groupname, parse_username
 
 _MAP_SECONDS = 10.0
@@ -139,40 +139,20 @@ def _onboard(person: Person, actor: Actor, context: Context) -> User | None:
 
 
 def _follow(user: User, person: Person, actor: Actor, context: Context) -> None:
-    """Take over what changed in the directory. An administrator by group is one as long as in the group."""
-    wanted: dict[str, object] = {"ldap_dn": person.dn}
-    wanted |= {"email": person.email[:255]} if person.email else {}
-    wanted |= {"realname": person.realname[:255]} if person.realname else {}
-    wanted |= _rights(user, person)
-    changed = {name: value for name, value in wanted.items() if getattr(user, name) != value}
-    if not changed:
-        return
-    for name, value in changed.items():
-        setattr(user, name, value)
-    user.save(update_fields=[*changed, "updated_at"])
-    _record("update", "user", user.username, actor, context, **changed)
-
-
-def _rights(user: User, person: Person) -> dict[str, object]:
-    if person.groups is None:
-        return {}
+    profile: dict[str, object] = {"ldap_dn": person.dn}
+    profile |= {"email": person.email[:255]} if person.email else {}
+    profile |= {"realname": person.realname[:255]} if person.realname else {}
     admin_dn = values.text("ldap_group_admin_dn")
-    in_admin_group = bool(admin_dn) and normal_dn(admin_dn) in person.groups
-    if in_admin_group == user.is_admin or not (in_admin_group or user.admin_by_group):
-        return {}
-    return {"is_admin": in_admin_group, "admin_by_group": in_admin_group}
+    groups = person.groups
+    in_admin_group = None if groups is None else bool(admin_dn) and normal_dn(admin_dn) in groups
+    following.follow(user, profile, in_admin_group=in_admin_group, actor=actor, context=context)
 
 
 def _follow_groups(user: User, person: Person) -> None:
     if person.groups is None:
         return
     known = _known_groups()
-    wanted = {known[dn] for dn in person.groups if dn in known}
-    held = set(GroupUser.objects.filter(user=user, group_id__in=known.values()).values_list("group_id", flat=True))
-    if held - wanted:
-        GroupUser.objects.filter(user=user, group_id__in=held - wanted).delete()
-    there = Group.objects.filter(pk__in=wanted - held) if wanted - held else ()  # one may be gone since
-    GroupUser.objects.bulk_create([GroupUser(user=user, group=group) for group in there], ignore_conflicts=True)
+    following.follow_groups(user, {known[dn] for dn in person.groups if dn in known}, known=known.values())
 
 
 def _known_groups() -> dict[str, int]:

@@ -9,8 +9,10 @@ RbacError
 ├── GroupUnknown
 ├── RoleUnknown
 ├── InvalidPermission   no role of Harbor's grants such a thing
+├── SignInRefused       the provider says no, or what it says can't be trusted
 └── Protected           the first administrator, a role that is built in or held, what the directory decides
 
+ProviderUnavailable     an outage: the OpenID provider doesn't answer, or can't be used as it is set up
 DirectoryUnavailable    an outage: LDAP doesn't answer, or can't be used as it is set up; its words name servers
 """
 
@@ -51,9 +53,17 @@ class InvalidPermission(RbacError):
     pass
 
 
+class SignInRefused(RbacError):
+    """Its words are for the log: they say what of the provider's answer was wrong, and hold no token."""
+
+
 class Protected(RbacError):
     pass
 
 
 class DirectoryUnavailable(Exception):
     """Nothing is said about the credential: it couldn't be looked at. The words are for administrators."""
+
+
+class ProviderUnavailable(Exception):
+    """Nothing is said about who wants to sign in. The words are for administrators."""

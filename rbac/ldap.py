@@ -2,7 +2,6 @@
 
 import logging
 import ssl
-import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -18,6 +17,7 @@ from ldap3.utils.conv import escape_filter_chars
 from ldap3.utils.dn import parse_dn
 
 from rbac import turnstile
+from rbac.deadline import within, words
 from rbac.errors import DirectoryUnavailable, InvalidDN
 from rbac.servers import Directory
 
@@ -28,7 +28,6 @@ _AT_ONCE = 50  # names that one search looks for
 _MATCHES = 200  # entries a search by an administrator shows at most
 _SCOPES = (BASE, LEVEL, SUBTREE)
 _IN_CHAIN = "1.2.840.113556.1.4.1941"  # Active Directory's matching rule for groups within groups
-_WORDS = 300  # characters of why a server failed
 _EMAIL, _REALNAME = ("mail", "email"), ("displayName", "cn")
 
 # RFC 4511 appendix A: what a bind or search comes to. Of a person's bind whatever isn't listed is a refusal.
@@ -137,9 +136,10 @@ def test(directory: Directory) -> None:
     seconds = max(0.1, directory.timeout / len(directory.urls))
     for url in directory.urls:
         try:
-            _within(seconds, partial(_talk, directory, url, seconds, partial(_look_for_base, directory)))
+            talk = partial(_talk, directory, url, seconds, partial(_look_for_base, directory))
+            within(seconds, talk, name="directory")
         except (LDAPException, OSError) as error:
-            raise DirectoryUnavailable(f"the directory is not available: {url}: {_words(error)}") from error
+            raise DirectoryUnavailable(f"the directory is not available: {url}: {words(error)}") from error
 
 
 def _look_for_base(directory: Directory, connection: Connection) -> None:
@@ -303,10 +303,10 @@ def _ask(directory: Directory, work: Callable[[Connection], T]) -> T:
             for place, url in enumerate(ready):
                 seconds = max(0.1, (end - time.monotonic()) / (len(ready) - place))
                 try:
-                    found = _within(seconds, partial(_talk, directory, url, seconds, work))
+                    found = within(seconds, partial(_talk, directory, url, seconds, work), name="directory")
                 except (LDAPException, OSError) as error:
                     rests[url] = time.time() + _REST
-                    failure = f"{url}: {_words(error)}"
+                    failure = f"{url}: {words(error)}"
                     logger.warning("the directory does not answer: %s", failure)
                 else:
                     rests.pop(url, None)
@@ -314,11 +314,6 @@ def _ask(directory: Directory, work: Callable[[Connection], T]) -> T:
     except turnstile.Busy:
         failure = "it is busy"
     raise DirectoryUnavailable(f"the directory is not available: {failure}")
-
-
-def _words(error: Exception) -> str:
-    text = str(error).partition("\n")[0] or type(error).__name__
-    return text if len(text) <= _WORDS else f"{text[:100]} … {text[100 - _WORDS :]}"  # a whole certificate, with why
 
 
 def _talk(directory: Directory, url: str, seconds: float, work: Callable[[Connection], T]) -> T:
@@ -356,27 +351,3 @@ def _connection(directory: Directory, url: str, seconds: float) -> Connection:
         read_only=True,
         receive_timeout=ceil(seconds),
     )
-
-
-def _within(seconds: float, work: Callable[[], T]) -> T:
-    """What `work` answers or raises; TimeoutError when that takes too long, whatever it hangs in.
-
-    Time-outs of sockets bound one read and no name lookup. A thread that is given up ends by them by and by.
-    """
-    results: list[T] = []
-    failures: list[Exception] = []
-
-    def run() -> None:
-        try:
-            results.append(work())
-        except Exception as error:  # raised again below
-            failures.append(error)
-
-    thread = threading.Thread(target=run, name="directory", daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if failures:
-        raise failures[0]
-    if not results:
-        raise TimeoutError(f"no answer within {seconds:.1f} s")
-    return results[0]

@@ -30,7 +30,7 @@ class User(AbstractBaseUser):
         blank=True, default="", help_text="the entry of the directory that verifies this user's password"
     )
     admin_by_group = models.BooleanField(
-        default=False, help_text="an administrator because of a group of the directory, and no longer than in it"
+        default=False, help_text="an administrator because of a group elsewhere, and no longer than in it"
     )
     session_epoch = models.PositiveIntegerField(
         default=0, help_text="raised by a lock, so that sessions and refresh tokens from before it stay dead"
@@ -61,6 +61,7 @@ class Group(models.Model):
     class Kind(models.TextChoices):
         LOCAL = "local"
         LDAP = "ldap"
+        OIDC = "oidc"  # by its name in the provider's groups claim
 
     name = models.CharField(max_length=255, unique=True)
     kind = models.CharField(max_length=16, choices=Kind.choices, default=Kind.LOCAL)
@@ -125,11 +126,41 @@ class Session(models.Model):
     digest = models.CharField(max_length=64, unique=True, help_text="SHA-256 of the cookie's secret, hexadecimal")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sessions")
     session_hash = models.CharField(max_length=64, help_text="the user's at sign-in; it dies when this changes")
+    id_token = models.TextField(
+        blank=True, default="", help_text="the provider's, sealed, where signing out there has to name it"
+    )
     created_at = models.DateTimeField(default=timezone.now)
     used_at = models.DateTimeField(default=timezone.now, db_index=True)
 
     def __str__(self) -> str:
         return f"{self.user_id} since {self.created_at:%Y-%m-%dT%H:%M:%SZ}"
+
+
+class Identity(models.Model):
+    """Who an OpenID provider says somebody is. A user is found by this pair, never by a name or an e-mail address."""
+
+    issuer = models.CharField(max_length=1024)
+    subject = models.CharField(max_length=255)
+    user = models.OneToOneField(User, on_delete=models.CASCADE, related_name="identity")
+    created_at = models.DateTimeField(default=timezone.now)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["issuer", "subject"], name="identity_once")]
+
+    def __str__(self) -> str:
+        return f"{self.subject} at {self.issuer}"
+
+
+class Newcomer(models.Model):
+    """Somebody whom the provider has just vouched for, and who has yet to choose a name here."""
+
+    digest = models.CharField(max_length=64, unique=True, help_text="SHA-256 of the cookie's secret, hexadecimal")
+    person = models.TextField(help_text="what the provider said, as JSON, sealed")
+    created_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.digest[:8]} since {self.created_at:%Y-%m-%dT%H:%M:%SZ}"
 
 
 class LoginFailure(models.Model):

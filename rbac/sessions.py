@@ -10,6 +10,7 @@ import audit
 from audit import Context
 from configuration import values
 from db.prepared import fetch
+from db.sealing import SealBroken, seal, unseal
 from rbac import secret
 from rbac.accounts import Account
 from rbac.actors import Actor
@@ -18,6 +19,7 @@ from rbac.models import Session, User
 
 COOKIE = "sid"  # Harbor's name for it
 
+_SEALED_FOR = "id token"
 _LONGEST_DAY = timedelta(days=1)  # then one signs in again, and groups elsewhere are read anew
 _MOST = 100  # of one user; the oldest go
 _LONGEST_COOKIE = 128  # characters
@@ -62,8 +64,9 @@ def read(presented: str) -> Carried | None:
 
 
 @transaction.atomic
-def begin(account: Account, *, context: Context, instead_of: str = "") -> str:
+def begin(account: Account, *, context: Context, instead_of: str = "", id_token: str = "") -> str:
     """Sign in whose credential was verified: the secret of a new session, which ends the one the browser had.
+    `id_token` is the OpenID provider's, kept for signing out there.
 
     Never a secret that somebody brought along, who might know it from elsewhere. Raises InvalidCredentials when
     the user is gone by now.
@@ -76,16 +79,28 @@ def begin(account: Account, *, context: Context, instead_of: str = "") -> str:
     of_user = Session.objects.filter(user=account.id)
     of_user.filter(pk__in=of_user.order_by("-pk").values("pk")[_MOST - 1 :]).delete()
     # By the hash that was verified: a lock or another password since then ends this one as well.
-    Session.objects.create(digest=secret.digest_of(made), user_id=account.id, session_hash=account.session_hash)
+    Session.objects.create(
+        digest=secret.digest_of(made),
+        user_id=account.id,
+        session_hash=account.session_hash,
+        id_token=seal(id_token.encode(), purpose=_SEALED_FOR) if id_token else "",
+    )
     _record("login", account.username, account.username, context)
     return made
 
 
 @transaction.atomic
-def end(carried: Carried, *, context: Context) -> None:
-    """Sign out here."""
-    Session.objects.filter(pk=carried.id).delete()
+def end(carried: Carried, *, context: Context) -> str:
+    """Sign out here; the OpenID provider's ID token where one may sign out there as well, else ""."""
+    row = Session.objects.filter(pk=carried.id).first()
+    if row is None:  # by another request just now
+        return ""
+    row.delete()
     _record("logout", carried.account.username, carried.account.username, context)
+    try:
+        return unseal(row.id_token, purpose=_SEALED_FOR).decode() if row.id_token else ""
+    except SealBroken:
+        return ""
 
 
 @transaction.atomic

@@ -1,4 +1,5 @@
-"""Of a machine's processes one at a time speaks to the directory, and a server that failed is left alone for a while.
+"""Of a machine's processes one at a time speaks to the directory (or to the OpenID provider), and a server that failed
+is left alone for a while.
 
 A web process serves one request at a time. Were all of them waiting for a directory that hangs, nobody would be
 served; so the others are told at once that it is busy, and go on with those who don't need it.
@@ -21,17 +22,17 @@ logger = logging.getLogger(__name__)
 
 
 class Busy(Exception):
-    """Another process speaks to the directory, for longer than it should take."""
+    """Another process speaks to the same servers, for longer than it should take."""
 
 
 @contextmanager
-def turn() -> Iterator[dict[str, float]]:
-    """Hold the machine's one turn. Yields until when each server rests (URL to seconds since the epoch), for the
-    holder to change: it is kept for the next one. Raises Busy."""
-    path = settings.HOME / "run" / "directory"
+def turn(whose: str = "directory", *, patience: float = _PATIENCE) -> Iterator[dict[str, float]]:
+    """Hold the machine's one turn with the directory, or the provider. Yields until when each server rests (URL to
+    seconds since the epoch), for the holder to change: it is kept for the next one. Raises Busy."""
+    path = settings.HOME / "run" / whose
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with path.open("a+", encoding="utf-8") as file:
-        _lock(file)
+        _lock(file, patience)
         rests = _read(file)
         before = dict(rests)
         try:
@@ -44,14 +45,14 @@ def turn() -> Iterator[dict[str, float]]:
                 file.flush()  # the lock goes with the file's close
 
 
-def forget() -> None:
+def forget(whose: str = "directory") -> None:
     """No server rests any more."""
-    with turn() as rests:
+    with turn(whose) as rests:
         rests.clear()
 
 
-def _lock(file: IO[str]) -> None:
-    end = time.monotonic() + _PATIENCE
+def _lock(file: IO[str], patience: float) -> None:
+    end = time.monotonic() + patience
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -68,5 +69,5 @@ def _read(file: IO[str]) -> dict[str, float]:
     try:
         return {str(url): float(until) for url, until in json.loads(file.read() or "{}").items()}
     except (ValueError, TypeError, AttributeError):  # a process died as it wrote
-        logger.warning("what rests of the directory's servers can't be read; all of them are tried")
+        logger.warning("which servers rest can't be read; all of them are tried")
         return {}

@@ -7,7 +7,7 @@ import pytest
 from configuration import values
 from configuration.items import find
 from configuration.models import Setting
-from rbac import ldap, turnstile
+from rbac import ldap, oidc, turnstile
 from tests import slapd as servers
 from tests.slapd import Slapd
 
@@ -36,6 +36,7 @@ def configure(db):
         values.forget()
         ldap.forget()
         turnstile.forget()
+        oidc.forget()
 
     return set_items
 

@@ -8,9 +8,10 @@ from api import totals
 from audit import Context, restraint
 from configuration import values
 from projects.models import Member, Project, Quota
-from rbac import directory, ldap, policy, strain, turnstile
+from rbac import directory, ldap, oidc, policy, strain, turnstile
 from rbac.memory import memory
 from rbac.models import Group, GroupUser, Role, User
+from rbac.oidc.provider import TURN
 from tokens import keys
 
 PASSWORD = "Correct-Horse-9"
@@ -51,6 +52,8 @@ def forget_everything():
     directory.forget()
     ldap.forget()
     turnstile.forget()
+    oidc.forget()
+    turnstile.forget(TURN)
     keys.forget()
     memory.forget()
     policy.forget()
