@@ -42,7 +42,7 @@ class Password(serializers.Serializer[Any]):
 
 
 class SysAdmin(serializers.Serializer[Any]):
-    sysadmin_flag = serializers.BooleanField()
+    sysadmin_flag = serializers.BooleanField(default=False)  # terraform leaves a false flag out
 
 
 class LdapConf(serializers.Serializer[Any]):

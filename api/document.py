@@ -31,8 +31,8 @@ class Query:
 
 Q = Query("q", about="k=v exact, k=~v part of it, k=[min~max], k={a b} any of, k=(a b) all of; separated by commas")
 SORT = Query("sort", about="keys by comma; a minus before one turns its order")
-PAGE = Query("page", int, "from 1 on", more={"minimum": 1, "default": 1})
-PAGE_SIZE = Query("page_size", int, more={"minimum": 1, "maximum": 100, "default": 10})
+PAGE = Query("page", int, "from 1 on; 0 is the first too", more={"minimum": 0, "default": 1})
+PAGE_SIZE = Query("page_size", int, "0 is the largest", more={"minimum": 0, "maximum": 100, "default": 10})
 AFTER = Query("after", about="where the page begins, as the link to it says; ours alone, and better than a number")
 PAGED = (PAGE, PAGE_SIZE, AFTER)
 LISTED = (Q, SORT, *PAGED)

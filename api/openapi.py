@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Any, TypedDict, get_origin
 
 from django.urls import URLPattern
@@ -156,6 +157,14 @@ class _Inspector(EndpointEnumerator):
     def get_allowed_methods(self, callback: Any) -> list[str]:
         view = callback.view_class
         return [name.upper() for name in view.http_method_names if hasattr(getattr(view, name, None), "operation")]
+
+    def get_path_from_regex(self, path_regex: str) -> str:
+        """The path as the contract writes it, which is the route's name."""
+        return f"/{self._names[path_regex]}"
+
+    @cached_property
+    def _names(self) -> dict[str, str]:
+        return {str(each.pattern): str(each.name) for each in self.patterns or () if isinstance(each, URLPattern)}
 
 
 class Generator(SchemaGenerator):

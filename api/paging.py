@@ -31,11 +31,10 @@ class Page:
     @classmethod
     def of(cls, request: Request) -> Page:
         number, size = _read(request, "page", 1), _read(request, "page_size", _DEFAULT)
-        if number < 1:
-            raise Unprocessable("page in query should be greater than or equal to 1")
-        if not 1 <= size <= _LARGEST:
-            raise Unprocessable(f"page_size in query should be from 1 to {_LARGEST}")
-        return cls(number, size)
+        if size > _LARGEST:
+            raise Unprocessable(f"page_size in query should be from 0 to {_LARGEST}")
+        # Go's clients say 0 for what nobody gave them; in Harbor a size of 0 is no limit.
+        return cls(number or 1, size or _LARGEST)
 
     @property
     def start(self) -> int:

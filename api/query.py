@@ -15,6 +15,7 @@ from api.errors import BadRequest
 _LONGEST = 4096  # characters of `q`; more than anybody types
 _INTEGER = re.compile(r"-?[0-9]{1,19}", re.ASCII)
 _BIGGEST = 2**63 - 1
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])", re.ASCII)
 _ITEM = re.compile(r'"([^"]*)"|\'([^\']*)\'|(\S+)')
 
 Row = TypeVar("Row", bound=Model)
@@ -178,7 +179,7 @@ class Listing:
 
     def narrow(self, rows: QuerySet[Row], q: str) -> QuerySet[Row]:
         """The rows that match `q`; BadRequest for an unknown key."""
-        for key, term in parse(q).items():
+        for key, term in ((self._spelled(key), term) for key, term in parse(q).items()):
             if self.special and key in self.special:
                 rows = rows.filter(self.special[key](term))
             else:
@@ -187,9 +188,15 @@ class Listing:
 
     def sort(self, rows: QuerySet[Row], sort: str) -> QuerySet[Row]:
         """The rows in the order asked for, or the default one; always total, so that pages don't overlap."""
-        keys = [f"{'-' if descending else ''}{self._field(key).path}" for key, descending in parse_sort(sort)]
+        asked = [(self._spelled(key), descending) for key, descending in parse_sort(sort)]
+        keys = [f"{'-' if descending else ''}{self._field(key).path}" for key, descending in asked]
         order = keys or list(self.order)
         return rows.order_by(*order, "-pk" if order[-1].startswith("-") else "pk")
+
+    def _spelled(self, key: str) -> str:
+        """The key as we write it: Harbor's clients write `ProjectID` for `project_id`, too."""
+        known = key in self.fields or (self.special is not None and key in self.special)
+        return key if known else _HUMP.sub("_", key).lower()
 
     def _field(self, key: str) -> Field:
         if key not in self.fields:

@@ -211,8 +211,8 @@ class UserPassword(_UserEndpoint):
                 credentials.authenticate(user.username, body["old_password"], address=self.context.address)
             except credentials.InvalidCredentials:
                 raise Forbidden("the current password is incorrect") from None
-        if user.check_password(body["new_password"]):
-            raise BadRequest("the new password can't be the same as the old one")
+            if user.check_password(body["new_password"]):
+                raise BadRequest("the new password can't be the same as the old one")
         with transaction.atomic():
             actions.set_password(user, body["new_password"], actor=self.actor, context=self.context)
             if self.session and user.pk == self.actor.user_id:

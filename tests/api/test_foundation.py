@@ -2,8 +2,10 @@
 
 import pytest
 
+from artifacts.models import Repository
 from audit import spool
 from audit.models import AuditRecord
+from projects.models import Project
 from tests.api.caller import NOBODY, Caller, error_of, links
 from tests.people import make_user
 from tests.roundtrips import fewest
@@ -79,9 +81,39 @@ def test_pages_have_links_and_a_total(root):
     assert "</api/v2.0/users?sort=username&page=1&page_size=3>" in answers[1]["Link"]
 
 
-@pytest.mark.parametrize("query", [{"page": 0}, {"page": "x"}, {"page_size": 0}, {"page_size": 101}, {"page": -1}])
+@pytest.mark.parametrize(
+    "query", [{"page": "x"}, {"page_size": -1}, {"page_size": 101}, {"page": -1}, {"page": 10**10}]
+)
 def test_pages_out_of_range_are_refused(root, query):
     assert error_of(root.get("users", **query)) == (422, "UNPROCESSABLE_ENTITY")
+
+
+def test_a_page_of_no_number_and_no_size_is_the_first_and_largest(root):
+    for number in range(12):
+        make_user(f"user{number}")
+    answer = root.get("users", page=0, page_size=0)
+    assert (len(answer.json()), answer["X-Total-Count"], links(answer)) == (13, "13", set())
+
+
+@pytest.mark.parametrize(
+    "path", ["users/", "users/1/", "projects/library/repositories/", "projects/1/metadatas/", "ping/"]
+)
+def test_a_slash_at_the_end_makes_no_difference(root, path):
+    Project.objects.get_or_create(id=1, defaults={"name": "library", "public": True})
+    with_it, without = root.get(path), root.get(path.rstrip("/"))
+    assert (with_it.status_code, with_it.content) == (without.status_code, without.content) == (200, with_it.content)
+
+
+def test_a_slash_at_the_end_is_no_part_of_a_repositorys_name(root):
+    project = Project.objects.create(name="apps")
+    Repository.objects.create(project=project, name="apps/team/web")
+    assert root.get("projects/apps/repositories/team%252Fweb/").json()["name"] == "apps/team/web"
+
+
+def test_keys_are_read_as_go_writes_them_too(root):
+    make_user("zoe")
+    assert [row["username"] for row in root.get("users", q="Username=zoe", sort="-UserID").json()] == ["zoe"]
+    assert error_of(root.get("users", q="NothingLikeIt=1"))[0] == 400
 
 
 @pytest.mark.parametrize(

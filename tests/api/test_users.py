@@ -99,12 +99,15 @@ def test_users_change_their_own_password_with_the_old_one(alice):
 def test_an_administrator_sets_a_password_without_the_old_one(root, alice):
     assert root.put("users/100/password", {"new_password": "Staple-Battery-7"}).status_code == 200
     assert Caller("alice", "Staple-Battery-7").get("users/current").status_code == 200
+    assert root.put("users/100/password", {"new_password": "Staple-Battery-7"}).status_code == 200  # as it is already
 
 
 def test_an_administrator_makes_another(root, alice):
     assert root.put("users/100/sysadmin", {"sysadmin_flag": True}).status_code == 200
     assert alice.get("users").status_code == 200
     assert error_of(root.put("users/1/sysadmin", {"sysadmin_flag": False}))[0] == 403
+    assert root.put("users/100/sysadmin", {}).status_code == 200  # left out is false
+    assert error_of(alice.get("users"))[0] == 403
 
 
 def test_an_administrator_deletes_others_but_not_the_first_nor_itself(root, alice):
