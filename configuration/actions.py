@@ -42,6 +42,7 @@ def update(changes: Mapping[str, object], *, actor: str, context: Context, guard
         _record(changed, actor, context)  # by what held before: that records are switched off is recorded
     for name, value in changed.items():
         Setting.objects.update_or_create(name=name, defaults={"value": values.stored(find(name), value)})
+    values.forget()  # for whoever asks within the transaction, and again once it counts for everybody
     transaction.on_commit(values.forget)
     return sorted(changed)
 
