@@ -13,6 +13,7 @@ from oci.pattern import LONGEST
 from projects import metadata
 
 _SHORT, _COMMENT = 255, 255
+_LONGEST_DN = 4096
 
 Form = TypeVar("Form", bound="serializers.Serializer[Any]")
 
@@ -125,6 +126,17 @@ class NewProject(ProjectUpdate):
     project_name = serializers.CharField(max_length=1024, trim_whitespace=False)
 
 
+class UserGroupName(serializers.Serializer[Any]):
+    group_name = serializers.CharField(max_length=_SHORT, trim_whitespace=False)
+
+
+class UserGroup(UserGroupName):
+    group_type = serializers.IntegerField(min_value=1, max_value=3)
+    ldap_group_dn = serializers.CharField(
+        required=False, allow_blank=True, allow_null=True, default="", max_length=_LONGEST_DN
+    )
+
+
 class MemberRole(serializers.Serializer[Any]):
     role_id = serializers.IntegerField(min_value=1, max_value=2**62)
 
@@ -136,7 +148,9 @@ class MemberUser(serializers.Serializer[Any]):
 
 class MemberGroup(serializers.Serializer[Any]):
     id = serializers.IntegerField(required=False, max_value=2**62)
-    group_name = serializers.CharField(required=False, allow_blank=True, max_length=_SHORT)
+    group_name = serializers.CharField(required=False, allow_blank=True, max_length=_LONGEST_DN)
+    group_type = serializers.IntegerField(required=False, allow_null=True)
+    ldap_group_dn = serializers.CharField(required=False, allow_blank=True, allow_null=True, max_length=_LONGEST_DN)
 
 
 class NewMember(MemberRole):

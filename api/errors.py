@@ -123,6 +123,7 @@ _WORDS: list[tuple[type[Exception], type[ApiError]]] = [
     (rbac.InvalidPassword, BadRequest),
     (rbac.InvalidPermission, BadRequest),
     (rbac.InvalidDN, BadRequest),
+    (rbac.NoDirectory, BadRequest),
     (rbac.NameTaken, Conflict),
     (rbac.UserUnknown, NotFound),
     (rbac.GroupUnknown, NotFound),

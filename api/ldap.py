@@ -13,14 +13,15 @@ from rest_framework.response import Response
 from api import bodies
 from api.document import Query, operation
 from api.endpoint import Endpoint
-from api.errors import BadRequest, NotFound, Unavailable
+from api.errors import NotFound, Unavailable
+from api.usergroups import TYPES
 from configuration.items import find, in_parentheses
 from rbac import directory, ldap, servers
 from rbac.errors import DirectoryUnavailable
+from rbac.models import Group
 from rbac.policy import SYSTEM_SCOPE
 from rbac.servers import Directory
 
-LDAP_GROUP = 1  # Harbor's number for a group of the directory
 # The fields of a ping's body: the item that says what each may hold, and what it is of a Directory.
 _PINGED = {
     "ldap_search_dn": ("ldap_search_dn", "search_dn"),
@@ -103,7 +104,7 @@ class Users(Endpoint):
         """searchLdapUser: whose name holds `username`, at most 200 of them."""
         self.require("ldap-user:list", SYSTEM_SCOPE)
         with _told():
-            found = ldap.search(_configured(), request.query_params.get("username", ""))
+            found = ldap.search(servers.required(), request.query_params.get("username", ""))
         shown: list[LdapUserShape] = [
             {"username": each.name, "realname": each.realname, "email": each.email} for each in found
         ]
@@ -123,7 +124,6 @@ class Import(Endpoint):
         self.require("ldap-user:create", SYSTEM_SCOPE)
         names = bodies.read(bodies.LdapImportUsers, request)["ldap_uid_list"]
         with _told():
-            _configured()
             failed = directory.import_users(names, actor=self.actor, context=self.context)
         told: list[LdapFailedImportUserShape] = [{"uid": name, "error": why} for name, why in failed.items()]
         return Response(told, status=404) if told else Response()
@@ -142,20 +142,13 @@ class Groups(Endpoint):
         self.require("ldap-user:list", SYSTEM_SCOPE)
         name, dn = request.query_params.get("groupname", ""), request.query_params.get("groupdn", "")
         with _told():
-            found = ldap.search_groups(_configured(), name=name, dn="" if name else dn) if name or dn else []
+            found = ldap.search_groups(servers.required(), name=name, dn="" if name else dn) if name or dn else []
         if not found:
             raise NotFound(f"the directory has no group {name or dn}")
         shown: list[LdapGroupShape] = [
-            {"group_name": each.name, "group_type": LDAP_GROUP, "ldap_group_dn": each.dn} for each in found
+            {"group_name": each.name, "group_type": TYPES[Group.Kind.LDAP], "ldap_group_dn": each.dn} for each in found
         ]
         return Response(shown)
-
-
-def _configured() -> Directory:
-    found = servers.configured()
-    if not found.urls:
-        raise BadRequest("no LDAP server is set up: ldap_url is empty")
-    return found
 
 
 @contextmanager

@@ -14,9 +14,12 @@ from api.document import PAGED, Query, operation
 from api.endpoint import Endpoint
 from api.errors import BadRequest, NotFound
 from api.paging import paged
+from api.usergroups import KINDS
+from audit import Context
 from projects import actions
 from projects.models import Member, Project
-from rbac.errors import GroupUnknown, UserUnknown
+from rbac import parties
+from rbac.actors import Actor
 from rbac.models import Group, Role, User
 
 
@@ -66,8 +69,8 @@ class Members(Endpoint):
         """createProjectMember"""
         project = places.project(self, project_name_or_id, "member:create")
         body = bodies.read(bodies.NewMember, request)
-        who = _who(body["member_user"], body["member_group"])
         role = _role(body["role_id"])
+        who = _Named(body["member_user"], body["member_group"]).find(self.actor, self.context)
         member = actions.add_member(project, who, role, actor=self.actor, context=self.context)
         return Response(status=201, headers={"Location": f"/api/v2.0/projects/{project.pk}/members/{member.pk}"})
 
@@ -111,18 +114,36 @@ def _role(role_id: int) -> Role:
     return role
 
 
-def _who(user: dict[str, Any] | None, group: dict[str, Any] | None) -> User | Group:
-    """The user or the group that a body names, by id or by name."""
-    if user and (user.get("user_id") or user.get("username")):
-        by_id = Q(pk=user["user_id"]) if user.get("user_id") else Q(username=user["username"])
-        found = User.objects.filter(by_id).first()
+class _Named:
+    """Whom a body names, in Harbor's order: by id before by name, a group by its DN before by its name."""
+
+    def __init__(self, user: dict[str, Any] | None, group: dict[str, Any] | None) -> None:
+        self.user, self.group = user or {}, group or {}
+
+    def find(self, actor: Actor, context: Context) -> User | Group:
+        """Made known here if the directory knows it. Raises BadRequest for an id that is nobody's, and what
+        `rbac.parties` does."""
+        by: Any = {"actor": actor, "context": context}
+        if user_id := self.user.get("user_id"):
+            return self._known(User.objects.filter(pk=user_id).first(), f"user {user_id}")
+        if group_id := self.group.get("id"):
+            return self._known(Group.objects.filter(pk=group_id).first(), f"group {group_id}")
+        if username := self.user.get("username"):
+            return parties.user(username, **by)
+        name = self.group.get("group_name") or ""
+        if dn := self.group.get("ldap_group_dn"):
+            return parties.directory_group(dn, name, **by)
+        if name:
+            return parties.named_group(name, self._kind(), **by)
+        raise BadRequest("member_user or member_group must name somebody")
+
+    def _known(self, found: User | Group | None, words: str) -> User | Group:
         if found is None:
-            raise UserUnknown(f"there is no user {user.get('username') or user.get('user_id')}")
+            raise BadRequest(f"there is no {words}")
         return found
-    if group and (group.get("id") or group.get("group_name")):
-        of = Q(pk=group["id"]) if group.get("id") else Q(name=group["group_name"])
-        party = Group.objects.filter(of).first()
-        if party is None:
-            raise GroupUnknown(f"there is no group {group.get('group_name') or group.get('id')}")
-        return party
-    raise BadRequest("member_user or member_group must name somebody")
+
+    def _kind(self) -> Group.Kind | None:
+        number = self.group.get("group_type")
+        if number and number not in KINDS:
+            raise BadRequest("group_type is 1 for a group of the directory, 2 for one of our own, 3 for the provider's")
+        return KINDS[number] if number else None

@@ -19,6 +19,7 @@ from api import (
     repositories,
     robots,
     systeminfo,
+    usergroups,
     users,
 )
 from api.endpoint import Endpoint, Later
@@ -57,6 +58,9 @@ urlpatterns = [
     route("users/{user_id}/tokens/{token_id}", personal_tokens.OnePersonalToken),
     route("configurations", configurations.Configurations),
     route("internalconfig", configurations.InternalConfig),
+    route("usergroups", usergroups.UserGroups),
+    route("usergroups/search", usergroups.UserGroupSearch),
+    route("usergroups/{group_id}", usergroups.OneUserGroup),
     route("ldap/ping", ldap.Ping),
     route("ldap/users/search", ldap.Users),
     route("ldap/users/import", ldap.Import),

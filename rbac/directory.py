@@ -15,7 +15,7 @@ from rbac.actors import SYSTEM, Actor
 from rbac.errors import GroupUnknown, InvalidName, NameTaken, UserUnknown
 from rbac.ldap import Person, normal_dn
 from rbac.models import Group, User
-from rbac.names import is_plausible, parse_groupname, parse_username
+from rbac.names import LONGEST, is_plausible, parse_groupname, parse_username
 
 _MAP_SECONDS = 10.0
 _LOCAL_NAMES = frozenset({"admin"})  # the first administrator is local, whatever the directory holds
@@ -51,7 +51,7 @@ def sign_in(username: str, password: str, *, context: Context) -> Account | None
 
 def import_user(name: str, *, actor: Actor, context: Context) -> User:
     """The user of this name in the directory, before a first login. Raises UserUnknown, NameTaken, InvalidName."""
-    person = ldap.find(servers.configured(), name)
+    person = ldap.find(servers.required(), name)
     if person is None:
         raise UserUnknown(f"the directory has not just one entry called {name}")
     parse_username(person.name)
@@ -67,7 +67,7 @@ def import_users(names: Collection[str], *, actor: Actor, context: Context) -> d
     Harbor's words, which its clients may look for, are `empty_uid` and `unknown_user`.
     """
     wanted = list(dict.fromkeys(names))
-    found = ldap.find_all(servers.configured(), [name for name in wanted if is_plausible(name)])
+    found = ldap.find_all(servers.required(), [name for name in wanted if is_plausible(name)])
     return {name: why for name in wanted if (why := _import(name, found.get(name), actor, context))}
 
 
@@ -84,15 +84,19 @@ def _import(name: str, person: Person | None, actor: Actor, context: Context) ->
     return "" if _welcome(person, actor=actor, context=context) else f"there is a local user {person.name}"
 
 
-def import_group(dn: str, *, actor: Actor, context: Context, name: str = "") -> Group:
+def import_group(dn: str, *, actor: Actor, context: Context, name: str = "", otherwise: str = "") -> Group:
     """A group of the directory, to be made a member of projects. Its people are in it from their next login on.
 
-    Raises GroupUnknown, NameTaken, InvalidName.
+    It is called `name`, or what it is called there; `otherwise` when another group has that name. Raises GroupUnknown,
+    NameTaken, InvalidName, InvalidDN.
     """
-    found = ldap.search_groups(servers.configured(), dn=dn)
+    found = ldap.search_groups(servers.required(), dn=dn)
     if len(found) != 1:
         raise GroupUnknown(f"the directory has no group {dn}")
-    group = Group(name=parse_groupname(name or found[0].name), kind=Group.Kind.LDAP, ldap_dn=normal_dn(found[0].dn))
+    name = parse_groupname(name or found[0].name)
+    if otherwise and Group.objects.filter(name=name).exists():
+        name = parse_groupname(otherwise[:LONGEST].strip())
+    group = Group(name=name, kind=Group.Kind.LDAP, ldap_dn=normal_dn(found[0].dn))
     try:
         with transaction.atomic():
             group.save()

@@ -4,6 +4,7 @@ RbacError
 ├── InvalidName         a user or group can't be called so
 ├── InvalidPassword     the password breaks the rules
 ├── InvalidDN           no name of an entry of a directory
+├── NoDirectory         none is set up
 ├── NameTaken           there is one of that name already
 ├── UserUnknown
 ├── GroupUnknown
@@ -30,6 +31,10 @@ class InvalidPassword(RbacError):
 
 
 class InvalidDN(RbacError):
+    pass
+
+
+class NoDirectory(RbacError):
     pass
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from configuration import values
 from configuration.items import in_parentheses
+from rbac.errors import NoDirectory
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +64,11 @@ def urls_of(text: str) -> tuple[str, ...]:
 def _url(text: str) -> str:
     scheme, _, rest = text.rpartition("://")
     return f"{'ldaps' if rest.rstrip('/').endswith(':636') else scheme or 'ldap'}://{rest}"
+
+
+def required() -> Directory:
+    """`configured`; NoDirectory if there is none."""
+    found = configured()
+    if not found.urls:
+        raise NoDirectory("no LDAP server is set up: ldap_url is empty")
+    return found

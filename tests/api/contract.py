@@ -17,7 +17,9 @@ Key = tuple[str, str]  # method, path without its first slash
 DEVIATIONS: dict[str, str] = {
     "{update,delete}ProjectMetadata 409: isn't there": "There is nothing to conflict with when one is changed.",
     "removeLabel 409: isn't there": "There is nothing to conflict with when one is taken off.",
-    "createProjectMember body.member_group.{group_type,ldap_group_dn}: *": "No group of a directory yet.",
+    "searchUserGroups 409: isn't there": "There is nothing to conflict with in a search.",
+    "createUserGroup body.id: *": "What a client doesn't choose is ignored.",
+    "updateUserGroup body.{id,group_type,ldap_group_dn}: *": "The name is all that can be changed, as in Harbor.",
     "updateRepository body.{id,project_id,name,artifact_count,pull_count,creation_time,update_time}: *": (
         "The description is all that can be changed, as in Harbor; the rest is ignored."
     ),

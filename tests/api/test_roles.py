@@ -20,6 +20,12 @@ _ARTIFACT = f"{_REPOSITORY}/artifacts/v1"
 OPERATIONS = [
     ("get", "ping", "nobody"),
     ("get", "health", "nobody"),
+    ("get", "usergroups", "admin"),
+    ("post", "usergroups", "admin"),
+    ("get", "usergroups/search?groupname=x", "stranger"),
+    ("get", "usergroups/999", "admin"),
+    ("put", "usergroups/999", "admin"),
+    ("delete", "usergroups/999", "admin"),
     ("post", "ldap/ping", "admin"),
     ("get", "ldap/users/search?username=x", "admin"),
     ("post", "ldap/users/import", "admin"),
