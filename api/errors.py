@@ -24,7 +24,7 @@ import logging
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
-from django.db import InterfaceError, InternalError, OperationalError
+from django.db import IntegrityError, InterfaceError, InternalError, OperationalError
 from django.http.request import UnreadablePostError
 from rest_framework import exceptions as rest
 from rest_framework.response import Response
@@ -209,6 +209,13 @@ def as_api_error(error: Exception) -> ApiError:
     for kind, answer in _WORDS:
         if isinstance(error, kind):
             return answer(str(error))
+    return _unforeseen(error)
+
+
+def _unforeseen(error: Exception) -> ApiError:
+    if isinstance(error, IntegrityError):  # at the commit: what this refers to was deleted since it was read
+        logger.warning("a change came too late", exc_info=error)
+        return Conflict("this was changed by somebody else meanwhile; try again")
     logger.error("unexpected error", exc_info=error)
     return InternalFailure()
 

@@ -17,9 +17,10 @@ from api.paging import paged
 from api.query import Field, Listing, a_flag, a_number, a_time
 from api.times import written
 from projects.models import Project
-from rbac import actions, credentials, profiles, registration, sessions
+from rbac import actions, credentials, grantable, profiles, registration, sessions
 from rbac.models import User
 from rbac.policy import SYSTEM_SCOPE, can, held
+from rbac.reach import SYSTEM
 from rbac.roles import known_permissions
 
 _USERS = Listing(
@@ -133,10 +134,14 @@ class CurrentPermissions(Endpoint):
     @operation(
         "getCurrentUserPermissions",
         answers=list[PermissionShape],
-        query=[Query("scope", about="/project/<id>"), Query("relative", bool, "without the scope in each resource")],
+        query=[
+            Query("scope", about="/project/<id> or /system"),
+            Query("relative", bool, "without the scope in each resource"),
+        ],
     )
     def get(self, request: Request) -> Response:
-        """getCurrentUserPermissions: what the caller may do in `scope`, /project/<id>. `relative` leaves that off."""
+        """getCurrentUserPermissions: what the caller may do in `scope`, /project/<id> or /system. `relative`
+        leaves that off."""
         self.require_somebody()
         scope = request.query_params.get("scope", "").rstrip("/")
         relative = request.query_params.get("relative", "").lower() in {"true", "1"}
@@ -150,6 +155,8 @@ class CurrentPermissions(Endpoint):
 
     def _granted(self, scope: str) -> list[str]:
         root, _, project_id = scope.lstrip("/").partition("/")
+        if (root, project_id) == ("system", ""):
+            return sorted(held(self.actor, grantable.at(SYSTEM), SYSTEM_SCOPE))
         if root != "project" or not (project_id.isascii() and project_id.isdigit()) or len(project_id) > 18:  # noqa: PLR2004
             return []
         project = Project.objects.filter(pk=int(project_id)).first()

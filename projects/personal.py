@@ -16,6 +16,7 @@ from projects.grants import Permissions
 from projects.models import PersonalToken, PersonalTokenGrant
 from rbac import secret
 from rbac.actors import Actor
+from rbac.errors import UserUnknown
 from rbac.models import User
 from rbac.names import is_plausible
 from rbac.reach import ANYTHING
@@ -50,14 +51,18 @@ def create(
     """A new token and its secret, which nobody can read again. It lives for `duration` days.
 
     What it allows is decided at each use: never more than `permissions`, nor than the user may then.
-    Raises InvalidPersonalToken, InvalidPermission, PersonalTokenExists, and GrantTooWide for a maker who is bounded.
+    Raises InvalidPersonalToken, InvalidPermission, PersonalTokenExists, UserUnknown, and GrantTooWide for a maker who
+    is bounded.
     """
     if actor.reach is not None:
         raise GrantTooWide("a token or a robot makes no tokens")
     if not is_plausible(name) or name != name.strip() or len(name) > _LONGEST_NAME:
         raise InvalidPersonalToken(f"a token's name has 1 to {_LONGEST_NAME} printable characters")
     _check_permissions(permissions)
-    owner = User.objects.select_for_update().get(pk=user.pk)  # a lock that comes now waits, and ends this token too
+    # A lock of the user that comes now waits, and ends this token too.
+    owner = User.objects.select_for_update().filter(pk=user.pk).first()
+    if owner is None:
+        raise UserUnknown(f"there is no user {user} any more")
     if owner.personal_tokens.count() >= _MOST:
         raise InvalidPersonalToken(f"a user has up to {_MOST} tokens: revoke those that aren't used")
     made = secret.new(PREFIX)

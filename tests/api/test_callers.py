@@ -4,14 +4,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib.auth import hashers
+from django.db import connection
 
+import audit
 from artifacts.models import Repository
 from audit import spool
 from audit.models import AuditRecord
 from configuration import actions as configuration
 from configuration import values
 from projects.models import PersonalToken, Project, Robot
-from rbac import directory
+from rbac import directory, grantable
 from rbac.models import User
 from tests.api.caller import Caller, error_of
 from tests.api.machines import ANYTHING, hold, robot_caller, token_caller, token_of
@@ -251,6 +253,34 @@ def test_a_robot_is_no_user(projects):
     granted = ci.get("users/current/permissions", scope=scope, relative="true").json()
     assert {f"{each['resource']}:{each['action']}" for each in granted} == set(READ)
     assert ci.get("users/current/permissions", scope=f"/project/{projects['other'].pk}").json() == []
+
+
+def test_what_is_held_of_the_system_is_told(root, projects):
+    ci = robot_caller({"/": ["user:list", "project:create"]})
+    for caller, count in ((root, len(grantable.at("/"))), (ci, 2), (token_caller(User.objects.get(pk=1)), 0)):
+        assert len(caller.get("users/current/permissions", scope="/system").json()) == count
+    [first, _] = ci.get("users/current/permissions", scope="/system").json()
+    assert first == {"resource": "/system/project", "action": "create"}
+
+
+def test_a_robot_of_a_project_deleted_meanwhile_is_not_made(transactional_db, monkeypatch):
+    """Its project goes in another transaction just before the robot's own is committed."""
+    make_user("admin", is_admin=True)
+    project = make_project("team")
+    other = connection.copy()
+
+    def delete(*_, **__):
+        with other.cursor() as cursor:
+            cursor.execute("DELETE FROM projects_project WHERE id = %s", [project.pk])
+
+    monkeypatch.setattr(audit, "record", delete)
+    permissions = [{"kind": "project", "namespace": "team", "access": [{"resource": "tag", "action": "list"}]}]
+    body = {"name": "ci", "level": "project", "duration": -1, "permissions": permissions}
+    try:
+        assert error_of(Caller("admin").post("robots", body)) == (409, "CONFLICT")
+    finally:
+        other.close()
+    assert not Robot.objects.exists()
 
 
 @pytest.mark.parametrize("restricted", [False, True])

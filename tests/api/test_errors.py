@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from django.db import OperationalError
+from django.db import IntegrityError, OperationalError
 
 from api.errors import ApiError, InternalFailure, answer, as_api_error
 from oci.errors import RegistryError
@@ -51,6 +51,12 @@ def test_each_error_has_words(kind):
 def test_what_nobody_foresaw_is_masked():
     response = answer(ZeroDivisionError("secret"))
     assert (response.status_code, response.data["errors"][0]["message"]) == (500, InternalFailure.default)
+
+
+def test_a_change_that_came_too_late_is_a_conflict():
+    response = answer(IntegrityError('insert or update on table "projects_robot" violates …'))
+    assert (response.status_code, response.data["errors"][0]["code"]) == (409, "CONFLICT")
+    assert "projects_robot" not in str(response.data)
 
 
 def test_a_database_that_is_away_is_an_outage():
