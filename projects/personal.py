@@ -89,9 +89,11 @@ def create(
 
 @transaction.atomic
 def revoke(token: PersonalToken, *, actor: Actor, context: Context) -> None:
-    """The token is worth nothing any more. Access tokens had by it live out their minutes."""
+    """The token is worth nothing any more. Access tokens had by it live out their minutes. PersonalTokenUnknown."""
     _record(actor, "delete", token, context)
-    token.delete()
+    deleted, _ = PersonalToken.objects.filter(pk=token.pk).delete()
+    if not deleted:
+        raise PersonalTokenUnknown(f"{token.user} has no token {token.name} any more")
 
 
 def permissions_of(token: PersonalToken) -> dict[str, list[str]]:

@@ -165,7 +165,8 @@ def refresh(
 
 @transaction.atomic
 def delete(robot: Robot, *, actor: Actor, context: Context) -> None:
-    """The robot. It gets no token any more; one that it has lives out its minutes, as a user's does."""
+    """The robot. It gets no token any more; one that it has lives out its minutes, as a user's does. RobotUnknown."""
+    _lock(robot)
     _record(actor, "delete", robot, context)
     robot.delete()
 
