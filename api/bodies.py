@@ -14,6 +14,7 @@ from projects import metadata
 
 _SHORT, _COMMENT = 255, 255
 _LONGEST_DN = 4096
+_DEEPEST = 6  # no body nests deeper
 
 Form = TypeVar("Form", bound="serializers.Serializer[Any]")
 
@@ -21,9 +22,18 @@ Form = TypeVar("Form", bound="serializers.Serializer[Any]")
 def read(form: type[Form], request: Request) -> dict[str, Any]:
     """The body as `form` reads it. Raises REST framework's errors (400, 415)."""
     # Where nothing was sent there can be a QueryDict, in which a flag that is left out counts as false.
-    filled = form(data={} if isinstance(request.data, QueryDict) else request.data)
+    filled = form(data={} if isinstance(request.data, QueryDict) else _given(request.data))
     filled.is_valid(raise_exception=True)
     return dict(filled.validated_data)
+
+
+def _given(value: Any, levels: int = _DEEPEST) -> Any:
+    """What isn't null: clients say null for what they leave out, and Harbor, written in Go, reads it so."""
+    if isinstance(value, dict) and levels:
+        return {name: _given(part, levels - 1) for name, part in value.items() if part is not None}
+    if isinstance(value, list) and levels:
+        return [_given(part, levels - 1) for part in value]
+    return value
 
 
 class Profile(serializers.Serializer[Any]):
@@ -159,7 +169,7 @@ class NewMember(MemberRole):
 
 
 class RepositoryUpdate(serializers.Serializer[Any]):
-    description = serializers.CharField(allow_blank=True, max_length=64 * 1024, trim_whitespace=False)
+    description = serializers.CharField(allow_blank=True, max_length=64 * 1024, trim_whitespace=False, default="")
 
 
 class NewTag(serializers.Serializer[Any]):
@@ -167,7 +177,7 @@ class NewTag(serializers.Serializer[Any]):
 
 
 class ImmutableSelector(serializers.Serializer[Any]):
-    kind = serializers.ChoiceField(["doublestar"])
+    kind = serializers.ChoiceField(["doublestar"], default="doublestar")
     decoration = serializers.CharField(max_length=_SHORT)
     pattern = serializers.CharField(max_length=LONGEST, trim_whitespace=False)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any, ClassVar
 
 from django.http import HttpRequest
@@ -76,6 +77,9 @@ class Endpoint(APIView):
         if self.session:
             response[csrf.HEADER] = csrf.token(self.session.secret)
             response["Cache-Control"] = "no-store"
+            if response.status_code == HTTPStatus.FORBIDDEN and request.method not in _SAFE:
+                # Terraform's provider tries again, with the token, only if this cookie of Harbor's comes along.
+                response.set_cookie("_gorilla_csrf", "none", httponly=True, samesite="Lax", secure=request.is_secure())
         return super().finalize_response(request, response, *args, **kwargs)
 
     def get_exception_handler(self) -> Callable[..., Response]:

@@ -100,19 +100,21 @@ class ImmutableRules(Endpoint):
 class OneImmutableRule(Endpoint):
     @operation("UpdateImmuRule", body=bodies.ImmutableRule, refuses=[403, 404, 409])
     def put(self, request: Request, project_name_or_id: str, immutable_rule_id: str) -> Response:
-        """UpdateImmuRule: what isn't named stays; `disabled` alone switches the rule off or on."""
+        """UpdateImmuRule: what isn't named stays; `disabled` alone switches the rule off or on. Left out beside
+        selectors it is false, which clients written in Go don't send."""
         project = places.project(self, project_name_or_id, "immutable-tag:update")
         rule_id = places.number(immutable_rule_id, "immutable_rule_id")
         body = bodies.read(bodies.ImmutableRule, request)
         if body["id"] and body["id"] != rule_id:
             raise BadRequest("the id in the body is another one than in the path")
         repositories, tags = _selectors(body)
+        disabled = False if body["disabled"] is None and tags else body["disabled"]
         immutability.change(
             project,
             rule_id,
             repositories=repositories,
             tags=tags,
-            disabled=body["disabled"],
+            disabled=disabled,
             priority=body["priority"],
             actor=self.actor,
             context=self.context,

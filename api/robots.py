@@ -201,9 +201,12 @@ class OneRobot(Endpoint):
 
     @operation("UpdateRobot", body=bodies.RobotUpdate, refuses=[403, 404, 409])
     def put(self, request: Request, robot_id: str) -> Response:
-        """UpdateRobot: what isn't named stays; the name, the level and the project can't change."""
+        """UpdateRobot: what isn't named stays; the name, the level and the project can't change. In a body with the
+        level, `disable` and `description` left out are false and empty, which clients written in Go don't send."""
         robot = self._robot(robot_id, "robot:update")
         body = bodies.read(bodies.RobotUpdate, request)
+        if body["level"]:
+            body |= {"disable": body["disable"] or False, "description": body["description"] or ""}
         _check_unchanged(robot, body)
         given = body["permissions"]
         robots.update(

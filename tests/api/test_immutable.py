@@ -56,6 +56,12 @@ def test_a_rule_is_made_read_changed_and_taken_away(keeper):
     assert keeper.get(RULES).json() == [changed]
     assert keeper.put(f"{RULES}/{rule.pk}", {"disabled": False}).status_code == 200
     assert keeper.get(RULES).json() == [changed | {"disabled": False}]
+    assert keeper.put(f"{RULES}/{rule.pk}", {"disabled": True}).status_code == 200
+    assert keeper.put(f"{RULES}/{rule.pk}", {"priority": 3}).status_code == 200
+    assert keeper.get(RULES).json() == [changed | {"priority": 3}]
+    left_out = {name: value for name, value in changed.items() if name != "disabled"}  # as Go leaves out what is false
+    assert keeper.put(f"{RULES}/{rule.pk}", left_out).status_code == 200
+    assert keeper.get(RULES).json() == [changed | {"disabled": False}]
     assert keeper.delete(f"{RULES}/{rule.pk}").status_code == 200
     assert keeper.get(RULES).json() == []
     assert error_of(keeper.delete(f"{RULES}/{rule.pk}"))[0] == 404

@@ -8,7 +8,7 @@ import pytest
 from audit.models import AuditRecord
 from configuration import actions as configuration
 from configuration import values
-from projects import personal, robots
+from projects import robots
 from projects.models import Project, Robot
 from rbac import grantable
 from rbac.actors import SYSTEM
@@ -210,23 +210,6 @@ def test_a_bounded_token_makes_no_wider_robots(alice, team):
     made(alice.post("robots", new("b")))
 
 
-def test_nothing_that_ends_makes_a_robot_that_outlives_it(root, alice, team):
-    user = User.objects.get(username="alice")
-    whole = personal.create(user, "t", {None: ["*"]}, duration=10, actor=SYSTEM, context=CONTEXT)[1]
-    maker = robots.create("maker", {team: ["robot:create", "robot:update", "repository:pull"]}, project=team,
-                          duration=10, actor=SYSTEM, context=CONTEXT)[1]  # fmt: skip
-    pulls = [in_project(access=[{"resource": "repository", "action": "pull"}])]
-    for number, caller in enumerate((Caller(bearer=whole), Caller("robot$team+maker", maker))):
-        for duration in (-1, 11, 0):  # 0: the usual 30 days
-            assert (
-                error_of(caller.post("robots", new(f"r{number}", permissions=pulls) | {"duration": duration}))[0] == 403
-            )
-        robot_id = made(caller.post("robots", new(f"r{number}", permissions=pulls) | {"duration": 9}))["id"]
-        assert error_of(caller.put(f"robots/{robot_id}", {"duration": -1}))[0] == 403
-        changed(caller.put(f"robots/{robot_id}", {"duration": 8}))
-    changed(alice.put(f"robots/{robot_id}", {"duration": -1}))
-
-
 def test_robots_are_listed_where_one_may_see_them(root, alice, team):
     for name in ("two", "one"):
         made(alice.post("robots", new(name)))
@@ -295,6 +278,17 @@ def test_a_robot_is_changed_as_a_whole_or_in_part(alice, team):
     assert len(shown["permissions"]) == 1
 
 
+def test_what_go_leaves_out_of_a_whole_robot_is_false_and_empty(alice, team):
+    robot_id = made(alice.post("robots", new(description="d", disable=True)))["id"]
+    changed(alice.put(f"robots/{robot_id}", {"duration": 3}))
+    shown = alice.get(f"robots/{robot_id}").json()
+    assert (shown["disable"], shown["description"]) == (True, "d")
+    whole = {name: shown[name] for name in ("id", "name", "level", "permissions")}
+    changed(alice.put(f"robots/{robot_id}", whole | {"duration": None}))
+    shown = alice.get(f"robots/{robot_id}").json()
+    assert (shown["disable"], shown["duration"], shown["description"]) == (False, 3, "")
+
+
 @pytest.mark.parametrize(
     ("change", "status"),
     [
@@ -340,7 +334,7 @@ def test_a_refresh_makes_a_new_secret_and_ends_the_old_one(alice, team):
     assert Caller("robot$team+ci", second).get("projects").status_code == 401
 
 
-@pytest.mark.parametrize("overlap", [-1, 721, 10**30, "x", None, []])
+@pytest.mark.parametrize("overlap", [-1, 721, 10**30, "x", []])
 def test_an_overlap_that_cannot_be_is_refused(alice, team, overlap):
     answer = made(alice.post("robots", new()))
     assert error_of(alice.patch(f"robots/{answer['id']}", {"overlap": overlap}))[0] == 400
