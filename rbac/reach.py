@@ -1,7 +1,6 @@
 """How far somebody's rights reach who is bounded by more than roles: a robot, or a user by a personal access token."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 EVERYWHERE = "*"  # the place that stands for every project
@@ -14,13 +13,12 @@ class Reach:
     """Permissions by place (a project's name, or EVERYWHERE).
 
     `held`: what it covers is held (a robot, an administrator's token); otherwise the roles decide within it.
-    `token` is the id of the personal access token it comes from. `until` is when it ends, as far as that was read.
+    `token` is the id of the personal access token it comes from.
     """
 
     pairs: frozenset[tuple[str, str]] = frozenset()
     held: bool = False
     token: int | None = None
-    until: datetime | None = None
 
     def covers(self, permission: str, place: str) -> bool:
         places = (place,) if place == SYSTEM else (place, EVERYWHERE)

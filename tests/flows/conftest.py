@@ -3,15 +3,18 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from harborapi import HarborAsyncClient
 
 from tests.flows.clients import Buildah, Docker, Podman, Skopeo, docker_engine
 from tests.flows.conformance.suite import Target
+from tests.flows.harbor import signed_in
 from tests.flows.stacks import Running, running_distribution, running_stack
+from tests.flows.strict import Document
 
 
 @pytest.fixture(scope="session")
@@ -62,6 +65,23 @@ def people(stack: Running) -> People:
 @pytest.fixture(scope="session")
 def target(stack: Running) -> Target:
     return Target(stack.wire(), stack.create_project("conformance"))
+
+
+@pytest.fixture(scope="session")
+def document(stack: Running) -> Document:
+    return Document(stack.url)
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+async def api(stack: Running, document: Document) -> AsyncIterator[HarborAsyncClient]:
+    """Harbor's own client from PyPI, as the administrator."""
+    async with signed_in(stack, document) as client:
+        yield client
 
 
 @pytest.fixture(scope="session")

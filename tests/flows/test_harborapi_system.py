@@ -1,0 +1,138 @@
+"""Harbor's client from PyPI, unchanged: the installation itself, what it counts, records and can be told."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from harborapi import HarborAsyncClient
+from harborapi.exceptions import BadRequest, StatusError, Unauthorized
+from harborapi.models import Configurations, LdapConf, ProjectReq
+
+from tests import slapd as servers
+from tests.flows.conformance import pushes
+from tests.flows.content import image
+from tests.flows.harbor import signed_in, unused
+from tests.flows.stacks import Running
+from tests.flows.strict import Document
+from tests.slapd import Slapd, group_dn
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_it_is_alive_and_well(api: HarborAsyncClient):
+    assert await api.ping() == "Pong"
+    health = await api.health_check()
+    assert health.status == "healthy"
+    assert {"core", "database", "redis", "registry"} <= {each.name for each in health.components or []}
+
+
+async def test_it_tells_of_itself(api: HarborAsyncClient, stack: Running):
+    info = await api.get_system_info()
+    assert (info.auth_mode, info.external_url, info.registry_url) == ("db_auth", stack.url, stack.host)
+    assert info.harbor_version
+    assert info.harbor_version.startswith("v2.")
+    (storage,) = (await api.get_system_volume_info()).storage or []
+    assert storage.total
+    assert storage.free
+    assert storage.total > storage.free > 0
+
+
+async def test_it_counts(api: HarborAsyncClient, stack: Running):
+    before = await api.get_statistics()
+    name = unused("counted")
+    await api.create_project(ProjectReq(project_name=name, public=False))
+    pushes.push_content(stack.wire(), f"{name}/app", image())
+    after = await api.get_statistics()
+    assert before.private_repo_count is not None
+    assert before.private_project_count is not None
+    assert after.private_project_count == before.private_project_count + 1
+    assert after.private_repo_count == before.private_repo_count + 1
+
+
+async def test_it_finds_projects_and_repositories(api: HarborAsyncClient, stack: Running):
+    name = unused("sought")
+    await api.create_project(ProjectReq(project_name=name, public=True))
+    pushes.push_content(stack.wire(), f"{name}/team/app", image())
+    found = await api.search(name)
+    assert [each.name for each in found.project or []] == [name]
+    assert [each.repository_name for each in found.repository or []] == [f"{name}/team/app"]
+    assert [each.artifact_count for each in found.repository or []] == [1]
+
+
+async def test_what_was_done_is_in_the_audit_log(api: HarborAsyncClient, stack: Running):
+    name = unused("logged")
+    await api.create_project(ProjectReq(project_name=name, public=False))
+    for _ in range(3):
+        pushes.push_content(stack.wire(), f"{name}/app", image(layers=1))
+    logged = await api.get_project_logs(name, query="operation=create,resource_type=artifact", page_size=2)
+    assert {(each.username, each.operation) for each in logged} == {("admin", "create")}
+    assert len(logged) > 2
+    everywhere = [each.op_time for each in await api.get_audit_logs(query=f"resource=~{name}", sort="op_time", limit=3)]
+    assert len(everywhere) > 3
+    assert everywhere == sorted(moment for moment in everywhere if moment)
+
+
+async def test_configuration_is_read_and_changed(api: HarborAsyncClient):
+    before = await api.get_config()
+    assert before.robot_name_prefix
+    assert before.robot_name_prefix.value == "robot$"
+    assert before.read_only
+    assert before.read_only.value is False
+    assert before.session_timeout
+    await api.update_config(Configurations(banner_message="closed on Sunday", session_timeout=45))
+    try:
+        changed = await api.get_config()
+        assert changed.banner_message
+        assert changed.banner_message.value == "closed on Sunday"
+        assert changed.session_timeout
+        assert changed.session_timeout.value == 45
+        assert (await api.get_system_info()).banner_message == "closed on Sunday"
+    finally:
+        await api.update_config(Configurations(banner_message="", session_timeout=before.session_timeout.value))
+    with pytest.raises(BadRequest):
+        await api.update_config(Configurations(project_creation_restriction="nobody"))
+
+
+async def test_who_may_not_is_told_so(stack: Running, document: Document):
+    async with signed_in(stack, document, "admin", "Wrong-Password-1") as nobody:
+        with pytest.raises(Unauthorized) as refused:
+            await nobody.get_system_info()
+        assert refused.value.errors[0].code == "UNAUTHORIZED"
+
+
+async def test_what_is_yet_to_come_is_an_error_of_its_own(api: HarborAsyncClient):
+    api.client.event_hooks["response"].clear()  # the document doesn't have it
+    with pytest.raises(StatusError) as later:
+        await api.get_registries()
+    assert (later.value.status_code, later.value.errors[0].code) == (501, "NOT_IMPLEMENTED")
+
+
+@pytest.fixture
+def directory(workspace: Path) -> Iterator[Slapd]:
+    with servers.running_slapd(workspace / unused("slapd")) as server:
+        yield server
+
+
+async def test_a_directory_is_tried_and_searched(api: HarborAsyncClient, directory: Slapd):
+    settings = LdapConf(
+        ldap_url=directory.url,
+        ldap_search_dn=servers.SEARCH,
+        ldap_search_password=servers.SEARCH_PASSWORD,
+        ldap_base_dn=servers.BASE,
+        ldap_uid="uid",
+        ldap_scope=2,
+        ldap_verify_cert=False,
+    )
+    assert (await api.ping_ldap(settings)).success
+    wrong = settings.model_copy(update={"ldap_search_password": "wrong"})
+    assert not (await api.ping_ldap(wrong)).success
+    kept = settings.model_dump(exclude_unset=True)
+    await api.update_config(Configurations(**kept, ldap_group_base_dn=servers.GROUPS))
+    try:
+        (lena,) = await api.search_ldap_users("lena")
+        assert (lena.username, lena.email) == ("lena", "lena@example.com")
+        (group,) = await api.search_ldap_groups(group_dn=group_dn("builders"))
+        assert (group.group_name, group.ldap_group_dn) == ("builders", group_dn("builders"))
+        assert [each.group_name for each in await api.search_ldap_groups(group_name="builders")] == ["builders"]
+    finally:
+        await api.update_config(Configurations(ldap_url="", ldap_search_dn="", ldap_base_dn="", ldap_group_base_dn=""))
