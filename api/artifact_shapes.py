@@ -15,7 +15,8 @@ from api import places
 from api.document import Moment
 from api.labels import LabelShape, label_shape
 from api.times import written
-from artifacts.kinds import IMAGE, accessory_of, kind_of
+from artifacts import additions
+from artifacts.kinds import accessory_of, kind_of
 from artifacts.models import ArtifactLabel, Manifest, ManifestChild, Repository, Tag
 from oci.manifest import DOCKER_LIST, OCI_INDEX
 from projects import immutability
@@ -148,10 +149,9 @@ def shapes(repository: Repository, rows: Sequence[Manifest], wanted: Wanted) -> 
 
 
 def _shape(repository: Repository, row: Manifest) -> ArtifactShape:
-    kind = kind_of(row.media_type, row.artifact_type)
     return {
         "id": row.pk,
-        "type": kind,
+        "type": kind_of(row.media_type, row.artifact_type),
         "media_type": row.artifact_type or row.media_type,
         "manifest_media_type": row.media_type,
         "artifact_type": row.artifact_type,
@@ -164,17 +164,16 @@ def _shape(repository: Repository, row: Manifest) -> ArtifactShape:
         "push_time": written(row.pushed_at),
         "pull_time": written(row.pulled_at),
         "annotations": row.annotations,
-        "extra_attrs": {},
+        "extra_attrs": row.attributes or {},
         "references": [],
-        "addition_links": _links(repository, row, kind),
+        "addition_links": _links(repository, row),
     }
 
 
-def _links(repository: Repository, row: Manifest, kind: str) -> dict[str, AdditionLinkShape]:
-    if kind != IMAGE or row.media_type in _INDEXES:
-        return {}
+def _links(repository: Repository, row: Manifest) -> dict[str, AdditionLinkShape]:
     home = f"{places.path_of(repository.name)}/artifacts/{row.digest}"
-    return {"build_history": {"href": f"{home}/additions/build_history", "absolute": False}}
+    names = additions.names(row.media_type, row.artifact_type)
+    return {name: {"href": f"{home}/additions/{name}", "absolute": False} for name in names}
 
 
 def tag_shapes(repository: Repository, tags: Iterable[Tag]) -> list[TagShape]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
@@ -18,11 +17,9 @@ from api.endpoint import Endpoint
 from api.errors import BadRequest, NotFound, NotThere, Unprocessable
 from api.paging import paged
 from api.query import AllOf, AnyOf, Exact, Field, Fuzzy, Listing, Term, a_number, a_time
-from artifacts import configs, copying, labelling, manifests, tagging
-from artifacts.kinds import IMAGE, kind_of
+from artifacts import additions, configs, copying, labelling, manifests, tagging
 from artifacts.models import ArtifactLabel, Manifest, ManifestChild, Repository, Tag
 from oci.digest import Digest
-from oci.manifest import DOCKER_LIST, OCI_INDEX
 from oci.reference import parse_repository, parse_tag, project_of
 
 _Addition = Literal["build_history", "values.yaml", "readme.md", "dependencies", "sbom", "license", "files"]
@@ -174,12 +171,11 @@ class OneArtifact(_ArtifactEndpoint):
         refuses=[403, 404],
     )
     def get(self, request: Request, **names: str) -> Response:  # noqa: ARG002
-        """getArtifact: with what its config tells."""
+        """getArtifact"""
         repository = self.repository("artifact:read")
         artifact = self.artifact(repository)
         [shape] = shapes(repository, [artifact], Wanted.of(request))
-        if shape["type"] == IMAGE:
-            shape["extra_attrs"] = configs.attributes(configs.read(artifact))
+        shape["extra_attrs"] = configs.told_of(artifact)
         return Response(shape)
 
     @operation("deleteArtifact", refuses=[400, 403, 404, 412])
@@ -269,20 +265,19 @@ class OneArtifactLabel(_ArtifactEndpoint):
 class Addition(_ArtifactEndpoint):
     @operation(
         "getAddition",
-        answers=list[dict[str, Any]],
+        answers=Any,
+        media_type="*/*",
         query=[Query("addition", place="path", more={"enum": get_args(_Addition)})],
         refuses=[403, 404, 501],
     )
     def get(self, request: Request, **names: str) -> HttpResponse:  # noqa: ARG002
-        """getAddition: build_history alone as yet."""
+        """getAddition: as far as artifacts of this kind have it."""
         repository = self.repository("artifact-addition:read")
         artifact = self.artifact(repository)
-        addition = self.kwargs["addition"]
-        if addition not in get_args(_Addition):
-            raise Unprocessable(f"addition in path can't be {addition[:40]!r}")
-        if addition != "build_history":
+        wanted = self.kwargs["addition"]
+        if wanted not in get_args(_Addition):
+            raise Unprocessable(f"addition in path can't be {wanted[:40]!r}")
+        if wanted == "sbom":
             raise NotThere
-        is_index = artifact.media_type in {OCI_INDEX, DOCKER_LIST}
-        if is_index or kind_of(artifact.media_type, artifact.artifact_type) != IMAGE:
-            raise BadRequest("addition build_history isn't supported for this artifact")
-        return HttpResponse(json.dumps(configs.history(configs.read(artifact))), content_type="application/json")
+        found = additions.read(artifact, wanted)
+        return HttpResponse(found.content, content_type=found.media_type, headers={"X-Content-Type-Options": "nosniff"})

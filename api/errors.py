@@ -29,6 +29,8 @@ from django.http.request import UnreadablePostError
 from rest_framework import exceptions as rest
 from rest_framework.response import Response
 
+from artifacts.additions import AdditionUnknown, AdditionUnsupported
+from artifacts.archives import ArchiveRefused
 from artifacts.labelling import AlreadyLabelled, NotLabelled
 from artifacts.tagging import TagExists
 from audit.spool import SpoolError
@@ -143,6 +145,9 @@ _WORDS: list[tuple[type[Exception], type[ApiError]]] = [
     (projects.InvalidLabel, BadRequest),
     (projects.LabelExists, Conflict),
     (projects.LabelUnknown, NotFound),
+    (AdditionUnsupported, BadRequest),
+    (AdditionUnknown, NotFound),
+    (ArchiveRefused, BadRequest),
     (AlreadyLabelled, Conflict),
     (NotLabelled, NotFound),
     (projects.InvalidRobot, BadRequest),

@@ -150,7 +150,8 @@ def _write(coming: push.Arrival, manifest_id: int) -> None:
     children = dict(Manifest.objects.filter(repository=repository, digest__in=parts).values_list("digest", "pk"))
     payload = bytes(row.payload)
     parsed = oci_manifest.parse(payload, row.media_type)
-    push.write_manifest(coming, Digest.parse(row.digest), parsed, payload, push.Contents(located, children))
+    contents = push.Contents(located, children, row.attributes)
+    push.write_manifest(coming, Digest.parse(row.digest), parsed, payload, contents)
 
 
 def _in(repository: Repository, digest: str) -> Manifest:

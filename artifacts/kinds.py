@@ -4,11 +4,13 @@ import re
 
 from oci.manifest import DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX
 
-IMAGE, CHART, UNKNOWN = "IMAGE", "CHART", "UNKNOWN"
+IMAGE, CHART, MODEL, UNKNOWN = "IMAGE", "CHART", "CNAI", "UNKNOWN"
 _KINDS = {
     "application/vnd.oci.image.config.v1+json": IMAGE,
     "application/vnd.docker.container.image.v1+json": IMAGE,
     "application/vnd.cncf.helm.config.v1+json": CHART,
+    "application/vnd.cncf.model.config.v1+json": MODEL,
+    "application/vnd.cnai.model.config.v1+json": MODEL,  # the name before the specification was CNCF's
     "application/vnd.wasm.config.v1+json": "WASM",
     "application/vnd.cnab.manifest.v1": "CNAB",
 }

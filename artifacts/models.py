@@ -103,6 +103,7 @@ class Manifest(models.Model):
     size = models.BigIntegerField(help_text="of the manifest and of every blob it names, bytes")
     subject = models.CharField(max_length=135, blank=True, default="", db_collation="C")
     annotations = models.JSONField(default=dict)
+    attributes = models.JSONField(null=True, help_text="what the config tells of it; null: not read yet")
     blobs: models.ManyToManyField[Blob, ManifestBlob] = models.ManyToManyField(
         Blob, through="ManifestBlob", related_name="manifests"
     )
@@ -114,6 +115,7 @@ class Manifest(models.Model):
         indexes = [
             models.Index(fields=["repository", "subject", "digest"], name="manifest_subject", condition=~Q(subject="")),
             models.Index(fields=["digest"], name="manifest_digest"),  # is it anywhere else in the project?
+            models.Index(fields=["id"], name="manifest_untold", condition=Q(attributes__isnull=True)),
         ]
 
     def __str__(self) -> str:

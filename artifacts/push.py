@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
 import audit
-from artifacts import blobs, repositories, store, tagging, usage
+from artifacts import blobs, configs, repositories, store, tagging, usage
 from artifacts.models import Blob, BlobLink, Manifest, ManifestBlob, ManifestChild, Repository
 from artifacts.upstream import registry
 from db.locks import advisory_lock
@@ -69,6 +70,7 @@ def push(
         contents = _locate(repository, parsed)
         if not Manifest.objects.filter(repository__name=repository, digest=str(digest)).exists():
             store_upstream(repository, digest, parsed.media_type, payload)
+            contents = replace(contents, attributes=configs.told_by(parsed, contents.blobs))
         with arrival(project, repository) as coming:
             row = write_manifest(coming, digest, parsed, payload, contents)
             tagging.move(coming.repository, row.pk, names)
@@ -131,10 +133,12 @@ def project_for(repository: str) -> Project:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a manifest names and the repository holds: blobs as stored, rows of child manifests by digest."""
+    """What a manifest names and the repository holds: blobs as stored, rows of child manifests by digest; and what the
+    config among the blobs tells, None where it wasn't read."""
 
     blobs: dict[Digest, BlobInfo]
     children: dict[str, int]
+    attributes: dict[str, Any] | None = None
 
 
 def _locate(repository: str, parsed: oci_manifest.Manifest) -> Contents:
@@ -190,6 +194,7 @@ def write_manifest(
             "size": len(payload) + sum(info.size for info in contents.blobs.values()),
             "subject": str(parsed.subject.digest) if parsed.subject else "",
             "annotations": dict(parsed.annotations),
+            "attributes": contents.attributes,
         },
     )
     if created:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from celery import shared_task
 
-from artifacts import blobs
+from artifacts import blobs, configs
 
 COMMITS_KEPT = timedelta(days=7)  # as long as the upstream registry keeps an unfinished upload
 
@@ -12,3 +12,8 @@ COMMITS_KEPT = timedelta(days=7)  # as long as the upstream registry keeps an un
 @shared_task(name="artifacts.forget_commits")
 def forget_commits() -> int:
     return blobs.forget_commits(datetime.now(UTC) - COMMITS_KEPT)
+
+
+@shared_task(name="artifacts.read_configs")
+def read_configs() -> int:
+    return configs.read_missing()

@@ -42,6 +42,7 @@ FIXED = (
     Schedule("audit-partitions", "audit.keep_partitions", every=DAY),
     Schedule("usage-fold", "projects.fold_usage", every=10),
     Schedule("blob-commits", "artifacts.forget_commits", every=DAY),
+    Schedule("configs", "artifacts.read_configs", every=MINUTE),
     Schedule("sessions", "rbac.forget_sessions", every=HOUR),
 )
 

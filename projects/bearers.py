@@ -43,7 +43,7 @@ def robot(username: str, presented: str, *, address: str) -> Verified:
     rows = fetch(_ROBOT, (machines.bare_name(username),))
     row = RobotRow(*rows[0][:-3]) if rows else None
     found, fresh = machines.admit_robot(row, username, presented, address=address)
-    reach = Reach(_pairs(rows, found.system), held=True)
+    reach = Reach(_pairs(rows, found.system), held=True, until=found.expires_at)
     return Verified(Actor(kind="robot", name=login_name(found.name), reach=reach), fresh=fresh)
 
 
@@ -57,7 +57,7 @@ def token(presented: str, *, username: str | None = None, address: str) -> Verif
         raise secret.refuse(ANONYMOUS.name if username is None else username, address=address)
     account, facts = Account(*rows[0][:6]), TokenRow(*rows[0][6:-3])
     fresh = machines.admit_token(account, facts, account.username, address=address)
-    reach = Reach(_pairs(rows, facts.system), held=account.is_admin, token=facts.id)
+    reach = Reach(_pairs(rows, facts.system), held=account.is_admin, token=facts.id, until=facts.expires_at)
     return Verified(Actor("user", account.username, account.id, reach=reach), fresh=fresh)
 
 

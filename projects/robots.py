@@ -40,8 +40,9 @@ def login_name(name: str) -> str:
 
 
 def is_robot(username: str) -> bool:
-    """Whether a robot can have this name at a login. Of a user's name that is known without asking for the prefix."""
-    return MARK in username and username.startswith(prefix())
+    """Whether that is a robot's name at a login and nobody else's, with whatever prefix: who still says yesterday's is
+    refused as a robot, and no directory is shown the secret."""
+    return MARK in username
 
 
 def find(name: str) -> Robot:
@@ -92,6 +93,7 @@ def create(
         created_at=now,
         expires_at=until or _expiry(now, duration),
     )
+    _check_lifetime(robot, actor)
     try:
         with transaction.atomic():
             robot.save()
@@ -131,6 +133,7 @@ def update(
     if duration is not None:
         robot.duration = detail["duration"] = _duration(duration)
         robot.expires_at = _expiry(robot.created_at, robot.duration)
+        _check_lifetime(robot, actor)
         fields |= {"duration", "expires_at"}
     if description is not None:
         robot.description = detail["description"] = _parse_description(description)
@@ -239,6 +242,13 @@ def _check_permissions(permissions: Permissions, project: Project | None, actor:
         raise GrantTooWide(f"a robot of the project {project.name} holds permissions there alone")
     grants.check(permissions)
     grants.require_held(permissions, actor)
+
+
+def _check_lifetime(robot: Robot, actor: Actor) -> None:
+    """Who comes by something that ends makes nothing that outlives it."""
+    until = actor.reach.until if actor.reach else None
+    if until is not None and (robot.expires_at is None or robot.expires_at > until):
+        raise GrantTooWide(f"{actor.name} comes by what ends at {until:%Y-%m-%dT%H:%M:%SZ}: a robot of it ends by then")
 
 
 def _store(robot: Robot, permissions: Permissions) -> None:

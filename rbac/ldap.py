@@ -3,6 +3,7 @@
 import logging
 import ssl
 import time
+import unicodedata
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -91,7 +92,7 @@ def find_all(directory: Directory, names: Sequence[str]) -> dict[str, Person]:
             some = names[start : start + _AT_ONCE]
             text = "".join(f"({directory.uid}={escape_filter_chars(name)})" for name in some)
             found += _people(directory, connection, f"(|{text})", _MATCHES)
-        by_name = {name: [each for each in found if each.name.casefold() == name.casefold()] for name in names}
+        by_name = {name: [each for each in found if _is_name(each.name, name)] for name in names}
         return {name: people[0] for name, people in by_name.items() if len(people) == 1}
 
     return _ask(directory, work)
@@ -203,11 +204,16 @@ def _find(directory: Directory, connection: Connection, name: str) -> Person | N
             logger.warning("more than one entry of the directory is called %s: none of them can sign in", ascii(name))
         return None
     (person,) = found
-    if person.name.casefold() != name.casefold():  # the directory's matching is laxer than a name may be
+    if not _is_name(person.name, name):  # the directory's matching is laxer than a name may be
         return None
     if person.groups is not None:
         return person
     return replace(person, groups=_groups_by_search(directory, connection, person))
+
+
+def _is_name(held: str, presented: str) -> bool:
+    """Whether both are one name, whatever the letters' case and however a keyboard composes them."""
+    return unicodedata.normalize("NFC", held).casefold() == unicodedata.normalize("NFC", presented).casefold()
 
 
 def _people(directory: Directory, connection: Connection, wanted: str, most: int) -> list[Person]:

@@ -1,6 +1,7 @@
 """How far somebody's rights reach who is bounded by more than roles: a robot, or a user by a personal access token."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 EVERYWHERE = "*"  # the place that stands for every project
@@ -13,12 +14,13 @@ class Reach:
     """Permissions by place (a project's name, or EVERYWHERE).
 
     `held`: what it covers is held (a robot, an administrator's token); otherwise the roles decide within it.
-    `token` is the id of the personal access token it comes from.
+    `token` is the id of the personal access token it comes from. `until` is when it ends, as far as that was read.
     """
 
     pairs: frozenset[tuple[str, str]] = frozenset()
     held: bool = False
     token: int | None = None
+    until: datetime | None = None
 
     def covers(self, permission: str, place: str) -> bool:
         places = (place,) if place == SYSTEM else (place, EVERYWHERE)

@@ -143,7 +143,9 @@ class Slapd:
 def running_slapd(home: Path) -> Iterator[Slapd]:
     (home / "data").mkdir(parents=True)
     make_certificates(home)
-    schemas = "".join(f"include /etc/ldap/schema/{name}.schema\n" for name in ("core", "cosine", "inetorgperson"))
+    schemas = "".join(
+        f"include /etc/ldap/schema/{name}.schema\n" for name in ("core", "cosine", "nis", "inetorgperson")
+    )
     (home / "slapd.conf").write_text(
         f"""{schemas}
 modulepath /usr/lib/ldap

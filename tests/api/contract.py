@@ -32,7 +32,7 @@ DEVIATIONS: dict[str, str] = {
     "{list,get}Artifact* 200*.platform.'os.{version,features}': *": "The names have no quotes around them.",
     "{list,get}Artifact* 200*.{scan,sbom}_overview: *": "There is no scanner yet.",
     "searchLdapGroup 200[].id: *": "A group of the directory has no id before it is one of ours.",
-    "getAddition 200: is array *": "What comes is JSON, as from Harbor, and no text with JSON in it.",
+    "getAddition 200: is *": "What comes is text, Markdown or JSON, with its own content type, as from Harbor.",
     "getConfigurations 200.uaa_client_secret: *": "No secret is ever shown.",
     "getInternalconfig 200.*.value: *": "A value is of its item's type, as from Harbor; the contract says object.",
     "getProjectSummary 200.quota: *": "There are no quotas yet.",

@@ -150,7 +150,8 @@ def test_build_history_comes_from_the_config(dev, upstream, project, name):
     [
         ("multi/additions/build_history", 400),
         ("v1/additions/nothing", 422),
-        ("v1/additions/values.yaml", 501),
+        ("v1/additions/values.yaml", 400),
+        ("v1/additions/sbom", 501),
         ("v1/additions/vulnerabilities", 501),
         ("none/additions/build_history", 404),
         ("none", 404),

@@ -102,6 +102,8 @@ def test_a_robots_secret_is_shown_to_no_directory_and_hashed_once(projects, monk
     assert ci.get("projects/team").status_code == 200
     assert Caller("robot$team+ci", "wrong").get("projects").status_code == 401
     assert Caller("alice", "rspat_" + "x" * 43).get("projects").status_code == 401
+    configure({"robot_name_prefix": "bot$"})
+    assert ci.get("projects").status_code == 401
 
 
 def test_a_token_is_its_users_password_or_stands_alone(projects):

@@ -8,7 +8,7 @@ import pytest
 from audit.models import AuditRecord
 from configuration import actions as configuration
 from configuration import values
-from projects import robots
+from projects import personal, robots
 from projects.models import Project, Robot
 from rbac import grantable
 from rbac.actors import SYSTEM
@@ -208,6 +208,23 @@ def test_a_bounded_token_makes_no_wider_robots(alice, team):
     made(token.post("robots", new("a", permissions=[in_project(access=pulls)])))
     assert error_of(token.post("robots", new("b")))[0] == 403
     made(alice.post("robots", new("b")))
+
+
+def test_nothing_that_ends_makes_a_robot_that_outlives_it(root, alice, team):
+    user = User.objects.get(username="alice")
+    whole = personal.create(user, "t", {None: ["*"]}, duration=10, actor=SYSTEM, context=CONTEXT)[1]
+    maker = robots.create("maker", {team: ["robot:create", "robot:update", "repository:pull"]}, project=team,
+                          duration=10, actor=SYSTEM, context=CONTEXT)[1]  # fmt: skip
+    pulls = [in_project(access=[{"resource": "repository", "action": "pull"}])]
+    for number, caller in enumerate((Caller(bearer=whole), Caller("robot$team+maker", maker))):
+        for duration in (-1, 11, 0):  # 0: the usual 30 days
+            assert (
+                error_of(caller.post("robots", new(f"r{number}", permissions=pulls) | {"duration": duration}))[0] == 403
+            )
+        robot_id = made(caller.post("robots", new(f"r{number}", permissions=pulls) | {"duration": 9}))["id"]
+        assert error_of(caller.put(f"robots/{robot_id}", {"duration": -1}))[0] == 403
+        changed(caller.put(f"robots/{robot_id}", {"duration": 8}))
+    changed(alice.put(f"robots/{robot_id}", {"duration": -1}))
 
 
 def test_robots_are_listed_where_one_may_see_them(root, alice, team):

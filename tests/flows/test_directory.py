@@ -1,14 +1,20 @@
 """A company signs in with its directory: docker and skopeo log in, push and are refused."""
 
+import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
+from harborapi import HarborAsyncClient
+from harborapi.exceptions import BadRequest, NotFound
+from harborapi.models import Configurations, ProjectReq, UserGroup
 
 from tests import slapd as servers
+from tests.audit.collector import Collector, collector
 from tests.flows.clients import Docker, Skopeo
-from tests.flows.stacks import Running, running_stack
+from tests.flows.stacks import Running, eventually, running_stack
 from tests.slapd import PASSWORD, Slapd, group_dn
 
 
@@ -19,24 +25,71 @@ def slapd(workspace: Path) -> Iterator[Slapd]:
 
 
 @pytest.fixture(scope="module")
-def company(workspace: Path, slapd: Slapd) -> Iterator[Running]:
-    """A stack of its own, that takes the directory's people over TLS; `builders` build in the project `yard`."""
-    with running_stack(workspace / "company", ROADSTEAD_CONFIG_LDAP_UID="uid") as running:
-        for name, value in {
-            "ldap_url": slapd.tls_url,
-            "ldap_ca_file": str(slapd.ca),
-            "ldap_search_dn": servers.SEARCH,
-            "ldap_base_dn": servers.BASE,
-            "ldap_timeout": "2",
-        }.items():
-            running.manage("configure", name, value)
-        running.manage("configure", "ldap_search_password", "-", stdin=servers.SEARCH_PASSWORD + "\n")
-        running.manage("configure", "auth_mode", "ldap_auth")
-        running.create_project("yard")
-        running.manage("ldap", "import", "--group", group_dn("builders"))
-        running.manage("addmember", "yard", "developer", "--group", "builders")
+def syslog() -> Iterator[Collector]:
+    with collector() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def company(workspace: Path, slapd: Slapd, syslog: Collector) -> Iterator[Running]:
+    """A stack of its own, that takes the directory's people over TLS; `builders` build in the project `yard`.
+
+    What Harbor has an item for an administrator sets over the API.
+    """
+    with running_stack(workspace / "company", ROADSTEAD_CONFIG_LDAP_CA_FILE=str(slapd.ca)) as running:
+        asyncio.run(_set_up(running, slapd, syslog))
         running.wait_until_it_answers()
         yield running
+
+
+def administrator(running: Running) -> HarborAsyncClient:
+    return HarborAsyncClient(f"{running.url}/api/v2.0", username="admin", secret=running.admin_password)
+
+
+async def _set_up(running: Running, slapd: Slapd, syslog: Collector) -> None:
+    client = administrator(running)
+    items: dict[str, Any] = {
+        "ldap_url": slapd.tls_url,
+        "ldap_search_dn": servers.SEARCH,
+        "ldap_search_password": servers.SEARCH_PASSWORD,
+        "ldap_base_dn": servers.BASE,
+        "ldap_group_search_filter": "objectClass=groupOfNames",
+        "ldap_uid": "uid",
+        "ldap_timeout": 2,
+        "audit_log_forward_endpoint": syslog.url.removeprefix("tcp://"),
+    }
+    await client.update_config(Configurations(**items))
+    tried = await client.ping_ldap()
+    assert tried.success, tried.message
+    await client.update_config(Configurations(auth_mode="ldap_auth"))
+    await client.create_project(ProjectReq(project_name="yard"))
+    await client.add_project_member_group("yard", group_dn("builders"), role_id=2)
+
+
+def test_an_administrator_works_with_harborapi_as_with_harbor(company: Running, slapd: Slapd):
+    async def work() -> None:
+        client = administrator(company)
+        items = await client.get_config()
+        assert items.auth_mode
+        assert (items.auth_mode.value, items.auth_mode.editable) == ("ldap_auth", True)
+        assert "search-secret" not in items.model_dump_json()
+        assert [each.username for each in await client.search_ldap_users("otto")] == ["otto"]
+        await client.import_ldap_users(["otto"])
+        with pytest.raises(NotFound):
+            await client.import_ldap_users(["nobody"])
+        assert [each.ldap_group_dn for each in await client.search_ldap_groups("builders")] == [group_dn("builders")]
+        await client.create_usergroup(UserGroup(group_name="bosses", group_type=1, ldap_group_dn=group_dn("admins")))
+        assert [each.group_name for each in await client.get_usergroups()] == ["builders", "bosses"]
+        assert [each.group_name for each in await client.search_usergroups("boss")] == ["bosses"]
+        assert {each.entity_name for each in await client.get_project_members("yard")} == {"admin", "builders"}
+        info = await client.get_system_info()
+        assert (info.auth_mode, info.registry_storage_provider_name) == ("ldap_auth", "filesystem")
+        (volume,) = (await client.get_system_volume_info()).storage or []
+        assert volume.total
+        with pytest.raises(BadRequest):  # otto is somebody besides the first administrator now
+            await client.update_config(Configurations(auth_mode="db_auth"))
+
+    asyncio.run(work())
 
 
 def test_docker_logs_in_by_the_directory_and_pushes_by_a_group(company: Running, docker: Docker):
@@ -74,3 +127,16 @@ def test_who_is_local_logs_in_while_the_directory_hangs(company: Running, slapd:
             assert all("503" in each.result() for each in waiting)
         finally:
             company.manage("configure", "ldap_url", slapd.tls_url)
+
+
+def test_what_happens_is_told_to_the_companys_syslog_server(company: Running, skopeo: Skopeo, syslog: Collector):
+    skopeo.login(company.host, "lena", PASSWORD)
+    skopeo.login_refused(company.host, "lena", "wrong")
+
+    def told() -> bool:
+        records = [(each["operation"], each["resource"], each["result"]) for each in syslog.records(1)]
+        return {("login", "lena", "success"), ("login", "lena", "failure"), ("create", "yard", "success")} <= set(
+            records
+        )
+
+    eventually(told, "the syslog server isn't told of a login")
