@@ -52,6 +52,15 @@ class Password(serializers.Serializer[Any]):
     new_password = serializers.CharField(max_length=1024, trim_whitespace=False)
 
 
+class CliSecret(serializers.Serializer[Any]):
+    secret = serializers.CharField(max_length=1024, trim_whitespace=False)
+
+
+class OidcEndpoint(serializers.Serializer[Any]):
+    url = serializers.CharField(max_length=1024)
+    verify_cert = serializers.BooleanField(default=True)
+
+
 class SysAdmin(serializers.Serializer[Any]):
     sysadmin_flag = serializers.BooleanField(default=False)  # terraform leaves a false flag out
 

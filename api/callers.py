@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,11 +15,14 @@ from audit.restraint import write_failed_login
 from projects import bearers
 from projects.personal import is_personal
 from projects.robots import is_robot
-from rbac import credentials, sessions
+from rbac import credentials, oidc, onboarding, sessions
 from rbac.actors import ANONYMOUS, Actor
 from rbac.credentials import Verified
+from rbac.errors import SignInRefused
 from rbac.sessions import Carried
 from tokens import basic
+
+logger = logging.getLogger(__name__)
 
 
 def session_of(request: HttpRequest) -> Carried | None:
@@ -58,11 +62,25 @@ def _by_basic(header: str, context: audit.Context) -> Actor:
 
 
 def _by_bearer(presented: str, context: audit.Context) -> Actor:
-    """A personal access token alone says whose it is."""
-    if not is_personal(presented):
-        raise Unauthorized("this is no bearer token that is taken here")
+    """A personal access token alone says whose it is, as does an ID token of the OpenID provider's."""
     with _refusals_recorded(ANONYMOUS.name, context):
-        return _machine(bearers.token(presented, address=context.address), context)
+        if is_personal(presented):
+            return _machine(bearers.token(presented, address=context.address), context)
+        if onboarding.is_on():
+            return _by_id_token(presented)
+    raise Unauthorized("this is no bearer token that is taken here")
+
+
+def _by_id_token(presented: str) -> Actor:
+    """Somebody whom the provider vouches for and who is on-boarded. Nothing is written, nobody on-boarded by it."""
+    try:
+        account = onboarding.account_of(*oidc.subject_of(oidc.configured(), presented))
+    except SignInRefused as error:
+        logger.info("an ID token was refused as a bearer: %s", error)
+        raise credentials.InvalidCredentials from error
+    if account is None or not account.is_active:
+        raise credentials.InvalidCredentials
+    return account.actor
 
 
 def _machine(verified: Verified, context: audit.Context) -> Actor:

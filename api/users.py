@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from django.db import transaction
 from rest_framework.request import Request
@@ -16,9 +16,10 @@ from api.errors import BadRequest, Forbidden, NotFound, PreconditionFailed, Unpr
 from api.paging import paged
 from api.query import Field, Listing, a_flag, a_number, a_time
 from api.times import written
+from projects import personal
 from projects.models import Project
-from rbac import actions, credentials, grantable, profiles, registration, sessions
-from rbac.models import User
+from rbac import actions, credentials, grantable, onboarding, profiles, registration, sessions
+from rbac.models import Identity, User
 from rbac.policy import SYSTEM_SCOPE, can, held
 from rbac.reach import SYSTEM
 from rbac.roles import known_permissions
@@ -37,6 +38,16 @@ _USERS = Listing(
 )
 
 
+class OIDCUserInfoShape(TypedDict):
+    """Who somebody is at the OpenID provider: subject and issuer in one, as Harbor writes them. No secret is shown."""
+
+    id: int
+    user_id: int
+    subiss: str
+    creation_time: Moment
+    update_time: Moment
+
+
 class UserRespShape(TypedDict):
     user_id: int
     username: str
@@ -47,6 +58,7 @@ class UserRespShape(TypedDict):
     admin_role_in_auth: bool
     creation_time: Moment
     update_time: Moment
+    oidc_user_meta: NotRequired[OIDCUserInfoShape]
 
 
 class UserSearchRespItemShape(TypedDict):
@@ -71,6 +83,21 @@ def _shape(user: User) -> UserRespShape:
         "creation_time": written(user.created_at),
         "update_time": written(user.updated_at),
     }
+
+
+def _whole(user: User) -> UserRespShape:
+    """One user, with what a list leaves out."""
+    found = _shape(user)
+    identity = Identity.objects.filter(user=user).first()
+    if identity:
+        found["oidc_user_meta"] = {
+            "id": identity.pk,
+            "user_id": user.pk,
+            "subiss": f"{identity.subject}{identity.issuer}",
+            "creation_time": written(identity.created_at),
+            "update_time": written(identity.updated_at),
+        }
+    return found
 
 
 def _shapes(users: Sequence[User]) -> list[UserRespShape]:
@@ -126,7 +153,7 @@ class CurrentUser(Endpoint):
         if self.actor.user_id is None:
             raise PreconditionFailed("the caller is a robot, no user")
         user = _find(self.actor.user_id)
-        shape: UserRespShape = {**_shape(user), "admin_role_in_auth": user.admin_by_group}
+        shape: UserRespShape = {**_whole(user), "admin_role_in_auth": user.admin_by_group}
         return Response(shape)
 
 
@@ -179,7 +206,7 @@ class OneUser(_UserEndpoint):
     @operation("getUser", answers=UserRespShape, refuses=[403, 404])
     def get(self, request: Request, user_id: str) -> Response:  # noqa: ARG002
         """getUser"""
-        return Response(_shape(self.subject(user_id, "user:read")))
+        return Response(_whole(self.subject(user_id, "user:read")))
 
     @operation("updateUserProfile", body=bodies.Profile, refuses=[403, 404])
     def put(self, request: Request, user_id: str) -> Response:
@@ -224,6 +251,20 @@ class UserPassword(_UserEndpoint):
             actions.set_password(user, body["new_password"], actor=self.actor, context=self.context)
             if self.session and user.pk == self.actor.user_id:
                 sessions.keep(self.session, user)
+        return Response()
+
+
+class UserCliSecret(_UserEndpoint):
+    @operation("setCliSecret", body=bodies.CliSecret, refuses=[403, 404, 412])
+    def put(self, request: Request, user_id: str) -> Response:
+        """setCliSecret: the personal access token called `cli`, whose secret the client brings along; for oneself."""
+        user = self.subject(user_id, "user:update")
+        if not onboarding.is_on() or not Identity.objects.filter(user=user).exists():
+            raise PreconditionFailed("CLI secrets are for users of the OpenID provider's: others have passwords")
+        if user.pk != self.actor.user_id:
+            raise Forbidden("a CLI secret is set by its own user alone")
+        given = bodies.read(bodies.CliSecret, request)
+        personal.set_cli_secret(user, given["secret"], actor=self.actor, context=self.context)
         return Response()
 
 

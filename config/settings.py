@@ -41,6 +41,7 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 CA_CERT = Path(os.environ["ROADSTEAD_CA_CERT"]) if os.environ.get("ROADSTEAD_CA_CERT") else None
 
 INSTALLED_APPS = [
+    "rbac",  # before Django's own app, whose commands would set passwords by no rule and without a record
     "django.contrib.contenttypes",
     "django.contrib.auth",
     "django.contrib.postgres",
@@ -50,7 +51,6 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "audit",
     "configuration",
-    "rbac",
     "projects",
     "artifacts",
     "tokens",

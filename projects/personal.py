@@ -23,11 +23,13 @@ from rbac.reach import ANYTHING
 
 PREFIX = "rspat_"  # by which a scanner of published files knows one
 NEVER = -1  # days: a token that doesn't expire
+CLI = "cli"  # the token that stands for Harbor's CLI secret
 USUAL = 90  # days
 
 _FORM = re.compile(re.escape(PREFIX) + r"[A-Za-z0-9_-]{43}", re.ASCII)
 _LONGEST_NAME = 64
 _MOST_DAYS = 36500
+_VARIETY = 16  # different characters, at least: 32 random bytes have some 30
 _MOST = 200  # tokens of one user
 
 
@@ -46,9 +48,17 @@ def find(user: User, name: str) -> PersonalToken:
 
 @transaction.atomic
 def create(
-    user: User, name: str, permissions: Permissions, *, duration: int, actor: Actor, context: Context
+    user: User,
+    name: str,
+    permissions: Permissions,
+    *,
+    duration: int,
+    actor: Actor,
+    context: Context,
+    brought: str = "",
 ) -> tuple[PersonalToken, str]:
-    """A new token and its secret, which nobody can read again. It lives for `duration` days.
+    """A new token and its secret, which nobody can read again. It lives for `duration` days. A secret that is `brought`
+    along is taken if it could be one of ours.
 
     What it allows is decided at each use: never more than `permissions`, nor than the user may then.
     Raises InvalidPersonalToken, InvalidPermission, PersonalTokenExists, UserUnknown, and GrantTooWide for a maker who
@@ -59,13 +69,14 @@ def create(
     if not is_plausible(name) or name != name.strip() or len(name) > _LONGEST_NAME:
         raise InvalidPersonalToken(f"a token's name has 1 to {_LONGEST_NAME} printable characters")
     _check_permissions(permissions)
+    _check_brought(brought)
     # A lock of the user that comes now waits, and ends this token too.
     owner = User.objects.select_for_update().filter(pk=user.pk).first()
     if owner is None:
         raise UserUnknown(f"there is no user {user} any more")
     if owner.personal_tokens.count() >= _MOST:
         raise InvalidPersonalToken(f"a user has up to {_MOST} tokens: revoke those that aren't used")
-    made = secret.new(PREFIX)
+    made = brought or secret.new(PREFIX)
     token = PersonalToken(
         user=owner,
         name=name,
@@ -88,6 +99,19 @@ def create(
 
 
 @transaction.atomic
+def set_cli_secret(user: User, brought: str, *, actor: Actor, context: Context) -> None:
+    """Harbor's CLI secret: the one token of this name, with all that its user may, for ever. The one before is revoked.
+
+    Raises InvalidPersonalToken for a secret that somebody thought up, and GrantTooWide.
+    """
+    _check_brought(brought or "-")
+    list(User.objects.select_for_update().filter(pk=user.pk))  # of two that come at once the later one stays
+    for before in PersonalToken.objects.select_related("user").filter(user=user, name=CLI):
+        revoke(before, actor=actor, context=context)
+    create(user, CLI, {None: [ANYTHING]}, duration=NEVER, actor=actor, context=context, brought=brought)
+
+
+@transaction.atomic
 def revoke(token: PersonalToken, *, actor: Actor, context: Context) -> None:
     """The token is worth nothing any more. Access tokens had by it live out their minutes. PersonalTokenUnknown."""
     _record(actor, "delete", token, context)
@@ -105,6 +129,12 @@ def _check_permissions(permissions: Permissions) -> None:
     if not any(permissions.values()):
         raise InvalidPersonalToken("a token needs a permission")
     grants.check(permissions, beside={ANYTHING})
+
+
+def _check_brought(brought: str) -> None:
+    """One SHA-256 keeps a secret only if nobody can guess it. What looks random may not be, but isn't "Harbor12345"."""
+    if brought and (not is_personal(brought) or len(set(brought)) < _VARIETY):
+        raise InvalidPersonalToken(f"a secret of one's own is {PREFIX} and 43 random characters of A-Z a-z 0-9 _ -")
 
 
 def _expiry(duration: int) -> datetime | None:

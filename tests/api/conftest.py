@@ -3,8 +3,9 @@ import pytest
 from configuration import values
 from tests.api.caller import Caller, make_caller
 from tests.backend import connect, distribution, door, project, shared_distribution, upstream
+from tests.directory import configure
 
-__all__ = ["connect", "distribution", "door", "project", "shared_distribution", "upstream"]
+__all__ = ["configure", "connect", "distribution", "door", "project", "shared_distribution", "upstream"]
 
 
 @pytest.fixture(autouse=True)

@@ -58,6 +58,8 @@ OPERATIONS = [
     ("delete", "users/999", "admin"),
     ("put", "users/999/password", "admin"),
     ("put", "users/999/sysadmin", "admin"),
+    ("put", "users/999/cli_secret", "admin"),
+    ("post", "system/oidc/ping", "admin"),
     ("get", "users/current/tokens", "stranger"),
     ("post", "users/current/tokens", "stranger"),
     ("delete", "users/999/tokens/1", "admin"),

@@ -122,3 +122,18 @@ def test_it_refuses_what_does_not_exist(arguments):
         run(*arguments)
 
     assert not AuditRecord.objects.exists()
+
+
+def test_djangos_own_ways_to_set_a_password_heed_our_rules(typed):
+    user = make_user("alice")
+    typed("weak\n")
+    with pytest.raises(CommandError, match="8 to 128"):
+        run("changepassword", "alice", "--password-stdin")
+    typed("Staple-Battery-7\n")
+    run("changepassword", "alice", "--password-stdin")
+    user.refresh_from_db()
+    assert user.check_password("Staple-Battery-7")
+    assert AuditRecord.objects.get().operation == "update"
+    with pytest.raises(CommandError, match="createuser"):
+        run("createsuperuser")
+    assert User.objects.count() == 1
