@@ -151,10 +151,11 @@ def add_member(project: Project, who: User | Group, role: Role, *, actor: Actor,
 
 @transaction.atomic
 def change_role(member: Member, role: Role, *, actor: Actor, context: Context) -> None:
-    """Give a member another role. Raises RoleNotAssignable, GrantTooWide."""
+    """Give a member another role. Raises RoleNotAssignable, GrantTooWide, MemberUnknown (it is gone)."""
     _check_role(role, member.project, actor)
     member.role = role
-    member.save(update_fields=["role"])
+    if not Member.objects.filter(pk=member.pk).update(role=role):
+        raise MemberUnknown(f"{member.user or member.group} is no member of {member.project.name} any more")
     _record_member(actor, "update", member, context)
 
 

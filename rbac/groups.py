@@ -30,7 +30,10 @@ def create(kind: Group.Kind, name: str, *, dn: str = "", actor: Actor, context: 
 @transaction.atomic
 def rename(group: Group, name: str, *, actor: Actor, context: Context) -> None:
     """Another name. A group of the provider's is known by it: who is in the one of the new name will be seen at their
-    logins. Raises InvalidName, NameTaken, and Protected for a robot or a token that would so choose other people."""
+    logins. Raises InvalidName, NameTaken, GroupUnknown, and Protected for a robot or a token that would so choose other
+    people."""
+    if not Group.objects.select_for_update().filter(pk=group.pk):
+        raise GroupUnknown(f"the group {group.name} is gone")
     before, group.name = group.name, parse_groupname(name)
     if group.name == before:
         return
@@ -53,7 +56,10 @@ def rename(group: Group, name: str, *, actor: Actor, context: Context) -> None:
     )
 
 
+@transaction.atomic
 def delete(group: Group, *, actor: Actor, context: Context) -> None:
-    """The group, with its memberships of projects."""
+    """The group, with its memberships of projects. GroupUnknown if somebody else has just deleted it."""
+    if not Group.objects.select_for_update().filter(pk=group.pk):
+        raise GroupUnknown(f"the group {group.name} is gone")
     actions.delete_group(group, actor=actor, context=context)
     directory.forget()

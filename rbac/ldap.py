@@ -22,6 +22,7 @@ from rbac.deadline import within, words
 from rbac.errors import DirectoryUnavailable, InvalidDN
 from rbac.servers import Directory
 
+_TEST = 10  # seconds that a test takes at most
 _REST = 15.0  # seconds a server that failed is left alone
 _GROUPS_REMEMBERED = 60.0  # seconds
 _GROUPS_KEPT = 4096  # people
@@ -130,11 +131,19 @@ def search_groups(directory: Directory, *, name: str = "", dn: str = "") -> list
 def test(directory: Directory) -> None:
     """Connect to every server, bind as the search account and look for the base; DirectoryUnavailable says what failed.
 
-    It takes no turn and lets no server rest: what is only tried keeps nobody from signing in.
+    What is only tried keeps nobody from signing in: it has a turn of its own, and lets no server rest.
     """
     if not directory.urls:
         raise DirectoryUnavailable("the directory is not available: no server of it is set up")
-    seconds = max(0.1, directory.timeout / len(directory.urls))
+    try:
+        with turnstile.turn("directory-test"):
+            _test(directory)
+    except turnstile.Busy as error:
+        raise DirectoryUnavailable("somebody else is trying a directory just now") from error
+
+
+def _test(directory: Directory) -> None:
+    seconds = max(0.1, min(directory.timeout, _TEST) / len(directory.urls))
     for url in directory.urls:
         try:
             talk = partial(_talk, directory, url, seconds, partial(_look_for_base, directory))

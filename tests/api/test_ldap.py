@@ -93,6 +93,15 @@ def test_a_ping_to_a_server_that_hangs_ends_and_keeps_nobody_from_signing_in(pin
     assert authenticate("lena", PASSWORD, address="192.0.2.7").name == "lena"
 
 
+@pytest.mark.usefixtures("directory")
+def test_one_ping_is_tried_at_a_time_and_holds_up_no_login(ping):
+    with turnstile.turn("directory-test"):
+        assert "somebody else" in ping()["message"]
+        assert authenticate("lena", PASSWORD, address="192.0.2.7").name == "lena"
+    with turnstile.turn():
+        assert ping()["success"] is True
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -1,11 +1,14 @@
 """/usergroups: groups of the directory, of our own and of the provider."""
 
+from typing import Any
+
 import pytest
 
 from audit.models import AuditRecord
 from projects.models import Member
-from rbac import actions
+from rbac import actions, groups
 from rbac.actors import SYSTEM
+from rbac.errors import GroupUnknown
 from rbac.models import Group
 from tests import slapd as servers
 from tests.api.caller import NOBODY, error_of, links, make_caller
@@ -154,3 +157,13 @@ def test_anybody_who_signed_in_searches_for_groups(alice):
     assert error_of(alice.get("usergroups/search", groupname=""))[0] == 400
     assert error_of(NOBODY.get("usergroups/search", groupname="x"))[0] == 401
     assert error_of(alice.get("usergroups")) == (403, "FORBIDDEN")
+
+
+def test_of_two_who_delete_or_rename_a_group_the_later_is_told_that_it_is_gone():
+    group = make_group("crew")
+    by: Any = {"actor": SYSTEM, "context": CONTEXT}
+    groups.delete(Group.objects.get(pk=group.pk), **by)
+    for late in (lambda: groups.delete(group, **by), lambda: groups.rename(group, "team", **by)):
+        with pytest.raises(GroupUnknown):
+            late()
+    assert AuditRecord.objects.filter(resource_type="group").count() == 1

@@ -222,3 +222,11 @@ def test_the_commands_say_in_one_line_what_is_wrong(arguments):
 
     assert len(str(error.value).splitlines()) == 1
     assert not AuditRecord.objects.exists()
+
+
+@pytest.mark.django_db
+def test_who_is_no_member_any_more_is_given_no_role():
+    member = join(make_project(), make_user(), "guest")
+    Member.objects.all().delete()
+    with pytest.raises(MemberUnknown):
+        actions.change_role(member, Role.objects.get(name="developer"), **BY)
