@@ -47,6 +47,7 @@ find_missing() {
     need samba on_path samba
     need samba-ad-provision ls /usr/share/samba/setup/provision.ldif
     need samba-dsdb-modules is_installed samba-dsdb-modules
+    need chromium on_path chromium
     need wrk on_path wrk
 }
 

@@ -1,0 +1,126 @@
+"""A real browser without a window: Chromium, told what to do over a pipe (the DevTools protocol)."""
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+PROGRAM = "chromium"
+
+
+class Chromium:
+    """One tab. `evaluate` runs a script in its page, and answers what that comes to."""
+
+    def __init__(self, to: int, back: int) -> None:
+        self._to, self._back = to, back
+        self._buffer = b""
+        self._number = 0
+        self._session = ""
+        target = self._ask("Target.createTarget", url="about:blank")["targetId"]
+        self._session = self._ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        self._ask("Page.enable")
+
+    def go(self, url: str) -> None:
+        self._ask("Page.navigate", url=url)
+        self.settle()
+
+    def evaluate(self, script: str) -> Any:
+        answer = self._ask("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
+        assert "exceptionDetails" not in answer, answer
+        return answer["result"].get("value")
+
+    def leave_by(self, script: str) -> None:
+        """Run a script that leads to another page, and wait for that."""
+        self.evaluate("window.stays = true")
+        self.evaluate(f"setTimeout(() => {{ {script} }}, 0); null")
+        self._until("window.stays !== true")
+        self.settle()
+
+    def settle(self) -> None:
+        self._until("document.readyState === 'complete'")
+
+    @property
+    def url(self) -> str:
+        return str(self.evaluate("location.href"))
+
+    @property
+    def text(self) -> str:
+        return str(self.evaluate("document.body.innerText"))
+
+    @property
+    def cookies(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._ask("Storage.getCookies")["cookies"]
+        return found
+
+    def forget(self) -> None:
+        self._ask("Storage.clearCookies")
+
+    def _until(self, condition: str) -> None:
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            try:
+                if self.evaluate(condition):
+                    return
+            except (AssertionError, KeyError):  # between two pages there is none
+                pass
+            time.sleep(0.05)
+        raise AssertionError(f"never: {condition} at {self.url}: {self.text[:500]}")
+
+    def _ask(self, method: str, **parameters: Any) -> dict[str, Any]:
+        self._number += 1
+        message: dict[str, Any] = {"id": self._number, "method": method, "params": parameters}
+        if self._session:
+            message["sessionId"] = self._session
+        os.write(self._to, json.dumps(message).encode() + b"\0")
+        while True:
+            said = self._read()
+            if said.get("id") == self._number:
+                assert "error" not in said, said
+                return dict(said["result"])
+
+    def _read(self) -> dict[str, Any]:
+        while b"\0" not in self._buffer:
+            piece = os.read(self._back, 65536)
+            assert piece, "Chromium is gone"
+            self._buffer += piece
+        text, _, self._buffer = self._buffer.partition(b"\0")
+        return dict(json.loads(text))
+
+
+@contextmanager
+def running_chromium(home: Path) -> Iterator[Chromium]:
+    """A browser with a profile of its own, that speaks to this machine alone."""
+    command_out, command_in = os.pipe()
+    answer_out, answer_in = os.pipe()
+
+    def place() -> None:
+        """Chromium reads commands from descriptor 3 and answers on 4."""
+        # By way of high numbers: what is to become 3 may be 4 now.
+        high = os.dup2(command_out, 103), os.dup2(answer_in, 104)
+        os.dup2(high[0], 3)
+        os.dup2(high[1], 4)
+
+    log = (home.with_suffix(".log")).open("wb")
+    process = subprocess.Popen(
+        [
+            PROGRAM, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+            "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-proxy-server",
+            "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
+            "--remote-debugging-pipe", f"--user-data-dir={home}", "about:blank",
+        ],
+        stdout=log, stderr=log, close_fds=False, preexec_fn=place, start_new_session=True,  # noqa: PLW1509
+    )  # fmt: skip
+    os.close(command_out)
+    os.close(answer_in)
+    try:
+        yield Chromium(command_in, answer_out)
+    finally:
+        process.terminate()
+        process.wait(30)
+        os.close(command_in)
+        os.close(answer_out)
+        log.close()
