@@ -142,6 +142,7 @@ _WORDS: list[tuple[type[Exception], type[ApiError]]] = [
     (projects.MemberUnknown, NotFound),
     (projects.RoleNotAssignable, BadRequest),
     (TagExists, Conflict),
+    (projects.InvalidAllowlist, BadRequest),
     (projects.InvalidLabel, BadRequest),
     (projects.LabelExists, Conflict),
     (projects.LabelUnknown, NotFound),

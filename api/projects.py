@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, NotRequired, TypedDict, cast
 
+from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api import bodies, places
+from api.allowlists import CVEAllowlistShape
+from api.allowlists import content as allowlist_content
+from api.allowlists import shape as allowlist_shape
 from api.document import LISTED, NAME_IN_LOCATION, Moment, Query, operation
 from api.endpoint import Endpoint
 from api.errors import BadRequest, Forbidden, NotFound, NotThere, Unprocessable
 from api.paging import paged
 from api.query import Field, Listing, a_flag, a_number, a_time
-from api.times import NEVER, written
+from api.times import written
 from artifacts.models import Repository
-from projects import actions, metadata
+from projects import actions, allowlists, metadata
 from projects.models import Member, Project
 from rbac.actors import Actor
 from rbac.matrix import DEVELOPER, GUEST, LIMITED_GUEST, MAINTAINER, PROJECT_ADMIN
@@ -45,21 +49,6 @@ _COUNTS = {
     "guest_count": GUEST,
     "limited_guest_count": LIMITED_GUEST,
 }
-
-
-class CVEAllowlistItemShape(TypedDict):
-    cve_id: str
-
-
-class CVEAllowlistShape(TypedDict):
-    """Without `id` and `expires_at` there is none, and every vulnerability counts."""
-
-    id: NotRequired[int]
-    project_id: int
-    expires_at: NotRequired[int | None]
-    items: list[CVEAllowlistItemShape]
-    creation_time: Moment
-    update_time: Moment
 
 
 Switch = Literal["true", "false"]
@@ -119,16 +108,24 @@ class DeletableShape(TypedDict):
 
 
 def shapes(projects: Sequence[Project], actor: Actor) -> list[ProjectShape]:
-    """Projects as Harbor shows them to `actor`: three queries for all of them."""
+    """Projects as Harbor shows them to `actor`: four queries for all of them."""
     ids = [project.pk for project in projects]
     repositories = dict(
         Repository.objects.filter(project__in=ids).values_list("project").annotate(Count("pk")).order_by()
     )
-    roles = _roles(ids, actor)
-    return [_shape(project, repositories.get(project.pk, 0), roles.get(project.pk, [])) for project in projects]
+    roles, lists = _roles(ids, actor), allowlists.shown(projects)
+    return [
+        _shape(
+            project,
+            repositories.get(project.pk, 0),
+            roles.get(project.pk, []),
+            allowlist_shape(lists[project.pk], project.pk),
+        )
+        for project in projects
+    ]
 
 
-def _shape(project: Project, repositories: int, roles: list[int]) -> ProjectShape:
+def _shape(project: Project, repositories: int, roles: list[int], allowlist: CVEAllowlistShape) -> ProjectShape:
     return {
         "project_id": project.pk,
         "name": project.name,
@@ -142,12 +139,7 @@ def _shape(project: Project, repositories: int, roles: list[int]) -> ProjectShap
         "current_user_role_ids": roles,
         "repo_count": repositories,
         "metadata": cast(ProjectMetadataShape, metadata.read(project)),
-        "cve_allowlist": {
-            "project_id": project.pk,
-            "items": [],
-            "creation_time": NEVER,
-            "update_time": NEVER,
-        },
+        "cve_allowlist": allowlist,
     }
 
 
@@ -205,9 +197,11 @@ class Projects(Endpoint):
             raise Forbidden("Only system admin can create project") if self.actor.reach is None else self.refusal()
         owner = User.objects.filter(pk=self.actor.user_id).first() if self.actor.user_id is not None else None
         body = bodies.read(bodies.NewProject, request)
-        project = metadata.create_project(
-            body["project_name"], _settings(body), owner=owner, actor=self.actor, context=self.context
-        )
+        with transaction.atomic():
+            project = metadata.create_project(
+                body["project_name"], _settings(body), owner=owner, actor=self.actor, context=self.context
+            )
+            _allow(self, project, body)
         by_name = request.headers.get("X-Resource-Name-In-Location", "").lower() in {"true", "1"}
         place = project.name if by_name else project.pk
         return Response(status=201, headers={"Location": f"/api/v2.0/projects/{place}"})
@@ -224,8 +218,10 @@ class OneProject(Endpoint):
     def put(self, request: Request, project_name_or_id: str) -> Response:
         """updateProject: what isn't named stays."""
         project = places.project(self, project_name_or_id, "project:update")
-        settings = _settings(bodies.read(bodies.ProjectUpdate, request))
-        metadata.change(project, settings, actor=self.actor, context=self.context)
+        body = bodies.read(bodies.ProjectUpdate, request)
+        with transaction.atomic():
+            metadata.change(project, _settings(body), actor=self.actor, context=self.context)
+            _allow(self, project, body)
         return Response()
 
     @operation("deleteProject", refuses=[403, 404, 412])
@@ -304,6 +300,13 @@ def _mapping(request: Request) -> dict[str, Any]:
     return given
 
 
+def _allow(view: Endpoint, project: Project, body: dict[str, Any]) -> None:
+    """Give the project the allowlist of its own that a body asks for."""
+    if body["cve_allowlist"] is not None:
+        content = allowlist_content(body["cve_allowlist"], project)
+        allowlists.set_of_project(project, content, actor=view.actor, context=view.context)
+
+
 def _settings(body: dict[str, Any]) -> dict[str, Any]:
     """The metadata that a body asks for; `public` of its own is what older clients send. Raises NotThere for what
     would be taken and never come true."""
@@ -311,8 +314,6 @@ def _settings(body: dict[str, Any]) -> dict[str, Any]:
         raise NotThere("this version of Roadstead has no proxy-cache projects yet")
     if body["storage_limit"] is not None and body["storage_limit"] > 0:
         raise NotThere("this version of Roadstead has no quotas yet")
-    if body["cve_allowlist"] and body["cve_allowlist"].get("items"):
-        raise NotThere("this version of Roadstead has no CVE allowlists yet")
     given: dict[str, Any] = {**(body["metadata"] or {})}
     if body["public"] is not None and given.get(metadata.PUBLIC) is None:
         given[metadata.PUBLIC] = "true" if body["public"] else "false"

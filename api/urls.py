@@ -3,6 +3,7 @@
 from django.urls import URLPattern, re_path
 
 from api import (
+    allowlists,
     artifacts,
     configurations,
     health,
@@ -73,6 +74,7 @@ urlpatterns = [
     route("systeminfo/volumes", systeminfo.Volumes),
     route("statistics", overview.Statistics),
     route("search", overview.Search),
+    route("system/CVEAllowlist", allowlists.SystemAllowlist),
     route("labels", labels.Labels),
     route("labels/{label_id}", labels.OneLabel),
     route("audit-logs", logs.AuditLogs),

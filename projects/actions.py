@@ -51,6 +51,12 @@ def find(name: str) -> Project:
     return project
 
 
+def hold(project: Project) -> None:
+    """Keep the project from being deleted until the transaction ends; ProjectUnknown where it is gone."""
+    if not Project.objects.select_for_update(no_key=True).filter(pk=project.pk).exists():
+        raise ProjectUnknown(f"there is no project {project.name}")
+
+
 def find_role(name: str) -> Role:
     """The role called `name` that a member can hold; RoleUnknown names those there are."""
     roles = {role.name: role for role in Role.objects.filter(assignable=True)}

@@ -10,6 +10,7 @@ ProjectError
 ├── InvalidQuota        a limit that none can be
 ├── QuotaUnknown
 ├── RoleNotAssignable   the role is nobody's to hold (`public`)
+├── InvalidAllowlist    an entry or a time that can't be
 ├── InvalidLabel        a name, a colour or a description that can't be
 ├── LabelExists
 ├── LabelUnknown
@@ -63,6 +64,10 @@ class QuotaUnknown(ProjectError):
 
 
 class RoleNotAssignable(ProjectError):
+    pass
+
+
+class InvalidAllowlist(ProjectError):
     pass
 
 

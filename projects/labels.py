@@ -9,7 +9,8 @@ from django.db import IntegrityError, transaction
 
 import audit
 from audit import Context
-from projects.errors import InvalidLabel, LabelExists, LabelUnknown, ProjectUnknown
+from projects import actions
+from projects.errors import InvalidLabel, LabelExists, LabelUnknown
 from projects.models import Label, Project
 from rbac.actors import Actor
 
@@ -38,8 +39,8 @@ class Text:
 @transaction.atomic
 def create(text: Text, *, project: Project | None, actor: Actor, context: Context) -> Label:
     """A new label of the project, or a global one. Raises LabelExists, ProjectUnknown."""
-    if project is not None and not Project.objects.select_for_update(no_key=True).filter(pk=project.pk).exists():
-        raise ProjectUnknown(f"there is no project {project.name}")
+    if project is not None:
+        actions.hold(project)
     label = Label(project=project)
     _write(label, text)
     _record(actor, "create", label, context)

@@ -206,6 +206,22 @@ class Label(models.Model):
         return self.name
 
 
+class CVEAllowlist(models.Model):
+    """Vulnerabilities that are put up with: in one project, or (project null) by default. See `projects.allowlists`."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, null=True, related_name="allowlists", db_index=False)
+    items = ArrayField(models.CharField(max_length=128), default=list)
+    expires_at = models.BigIntegerField(null=True, help_text="seconds since 1970; null: never")
+    created_at = models.DateTimeField(default=timezone.now)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["project"], nulls_distinct=False, name="allowlist_once")]
+
+    def __str__(self) -> str:
+        return f"{len(self.items)} in {self.project_id or 'the system'}"
+
+
 class Robot(models.Model):
     """An account for machines, of one project or of the whole system. It holds its own permissions and no roles.
 

@@ -62,7 +62,7 @@ def test_the_location_can_hold_the_name(alice):
         ({"project_name": "x", "metadata": {"severity": "awful"}}, 400),
         ({"project_name": "x", "storage_limit": 5}, 501),
         ({"project_name": "x", "registry_id": 5}, 501),
-        ({"project_name": "x", "cve_allowlist": {"items": [{"cve_id": "CVE-1"}]}}, 501),
+        ({"project_name": "x", "cve_allowlist": {"items": [{"cve_id": ""}]}}, 400),
     ],
 )
 def test_a_project_that_cannot_be_is_refused(alice, body, status):

@@ -37,6 +37,8 @@ OPERATIONS = [
     ("get", "projects", "nobody"),
     ("get", "repositories", "nobody"),
     ("get", "statistics", "stranger"),
+    ("get", "system/CVEAllowlist", "stranger"),
+    ("put", "system/CVEAllowlist", "admin"),
     ("get", "labels?scope=g", "stranger"),
     ("post", "labels", "nobody"),  # what is asked for decides; see test_labels
     ("get", "labels/999", "stranger"),
