@@ -33,6 +33,7 @@ def within(seconds: float, work: Callable[[], T], *, name: str) -> T:
 
 
 def words(error: Exception, most: int = 300) -> str:
-    """Why something failed, in one line of at most about `most` characters."""
+    """Why something failed, in one line of at most about `most` characters, none of which a terminal would obey."""
     text = str(error).partition("\n")[0] or type(error).__name__
+    text = "".join(character if character.isprintable() else "?" for character in text)
     return text if len(text) <= most else f"{text[:100]} … {text[100 - most :]}"  # a whole certificate, with why

@@ -62,7 +62,7 @@ def sign_in(person: Person, *, context: Context) -> Account | None:
 
 def suggested_name(person: Person) -> str:
     """A user name made of what the claims say, as Harbor makes it."""
-    return person.name.replace(" ", "_").replace(",", "_")
+    return person.name.strip().replace(" ", "_").replace(",", "_")
 
 
 def onboard(person: Person, name: str, *, context: Context) -> Account:

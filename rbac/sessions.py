@@ -72,7 +72,7 @@ def begin(account: Account, *, context: Context, instead_of: str = "", id_token:
     the user is gone by now.
     """
     made = secret.new()
-    if not User.objects.select_for_update().filter(pk=account.id):
+    if not User.objects.select_for_update(no_key=True).filter(pk=account.id):
         raise InvalidCredentials
     if instead_of:
         Session.objects.filter(digest=secret.digest_of(instead_of)).delete()
