@@ -14,6 +14,7 @@ from harborapi.models import (
     RobotCreateV1,
     RobotPermission,
     UserCreationReq,
+    UserGroup,
     UserProfile,
 )
 
@@ -132,6 +133,26 @@ async def test_members_are_added_listed_changed_and_removed(api: HarborAsyncClie
     await api.add_project_member_user(project, other, 5)
     with pytest.raises(NotFound):
         await api.add_project_member_user(project, "nobody-of-this-name", 2)
+
+
+async def test_groups_are_made_searched_renamed_and_members(api: HarborAsyncClient, project: str):
+    name = unused("crew")
+    group = number_in(await api.create_usergroup(UserGroup(group_name=name, group_type=2)))
+    with pytest.raises(Conflict):
+        await api.create_usergroup(UserGroup(group_name=name, group_type=2))
+    found = await api.get_usergroup(group)
+    assert (found.group_name, found.group_type) == (name, 2)
+    assert [each.id for each in await api.search_usergroups(name)] == [group]
+    assert [each.id for each in await api.get_usergroups(group_name=name)] == [group]
+    await api.update_usergroup(group, UserGroup(group_name=f"{name}-2", group_type=2))
+
+    member = number_in(await api.add_project_member_group(project, group, 2))
+    held = await api.get_project_member(project, member)
+    assert (held.entity_name, held.entity_type, held.role_name) == (f"{name}-2", "g", "developer")
+    await api.delete_usergroup(group)
+    with pytest.raises(NotFound):
+        await api.get_usergroup(group)
+    assert [each.entity_type for each in await api.get_project_members(project)] == ["u"]
 
 
 async def test_a_robot_of_a_project_logs_in_pushes_and_gets_a_new_secret(

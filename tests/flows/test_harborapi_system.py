@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from harborapi import HarborAsyncClient
 from harborapi.exceptions import BadRequest, StatusError, Unauthorized
-from harborapi.models import Configurations, LdapConf, ProjectReq
+from harborapi.models import Configurations, CVEAllowlist, CVEAllowlistItem, LdapConf, ProjectMetadata, ProjectReq
 
 from tests import slapd as servers
 from tests.flows.conformance import pushes
@@ -91,6 +91,21 @@ async def test_configuration_is_read_and_changed(api: HarborAsyncClient):
         await api.update_config(Configurations(banner_message="", session_timeout=before.session_timeout.value))
     with pytest.raises(BadRequest):
         await api.update_config(Configurations(project_creation_restriction="nobody"))
+
+
+async def test_allowlists_of_cves_are_kept(api: HarborAsyncClient):
+    items = [CVEAllowlistItem(cve_id=f"CVE-2024-{number}") for number in (1111, 2222)]
+    await api.update_cve_allowlist(CVEAllowlist(items=items, expires_at=1999999999))
+    found = await api.get_cve_allowlist()
+    assert (found.items, found.expires_at) == (items, 1999999999)
+    await api.update_cve_allowlist(CVEAllowlist(items=[]))
+    assert (await api.get_cve_allowlist()).items == []
+    name = unused("allowing")
+    own = ProjectMetadata(reuse_sys_cve_allowlist="false")  # else the system's is shown
+    await api.create_project(ProjectReq(project_name=name, metadata=own, cve_allowlist=CVEAllowlist(items=items)))
+    project = await api.get_project(name)
+    assert project.cve_allowlist
+    assert project.cve_allowlist.items == items
 
 
 async def test_who_may_not_is_told_so(stack: Running, document: Document):
