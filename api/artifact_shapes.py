@@ -23,7 +23,8 @@ from projects import immutability
 
 _INDEXES = (OCI_INDEX, DOCKER_LIST)
 _LARGEST_INDEX = 64 * 1024  # bytes of an index that is read for its platforms in a list
-_MOST = 1000  # tags, labels, references or accessories that are shown beside one page of artifacts
+_MOST = 1000  # labels or references that are shown beside one page of artifacts
+_BESIDE_EACH, _BESIDE_ONE = 100, 1000  # tags or accessories beside each artifact of a page, and beside one alone
 
 
 # The names are the image specification's, and one of them is no identifier.
@@ -125,39 +126,41 @@ class Wanted:
         )
 
 
-def shapes(repository: Repository, rows: Sequence[Manifest], wanted: Wanted) -> list[ArtifactShape]:
-    """The artifacts of one page."""
-    tags = _tags(repository, rows) if wanted.tags else {}
-    labels = _labels(rows) if wanted.labels else {}
-    accessories = _accessories(repository, {row.digest: row.pk for row in rows}) if wanted.accessories else {}
-    inherited = _inherited(repository, rows) if wanted.inherited else {}
+def shapes(rows: Sequence[Manifest], wanted: Wanted) -> list[ArtifactShape]:
+    """The artifacts of one page, of one project, each with its `repository` read already."""
+    ids = [row.pk for row in rows]
+    each = _BESIDE_ONE if len(rows) == 1 else _BESIDE_EACH
+    tags = _tags(rows, each) if wanted.tags else {}
+    labels = _labels(ids) if wanted.labels else {}
+    accessories = _accessories(ids, each) if wanted.accessories else {}
+    inherited = _inherited(ids, each) if wanted.inherited else {}
     references = _references(rows)
     found = []
     for row in rows:
-        shape = _shape(repository, row)
+        shape = _shape(row)
         shape["references"] = references.get(row.pk, [])
         if wanted.tags:
             shape["tags"] = tags.get(row.pk, [])
         if wanted.labels:
             shape["labels"] = labels.get(row.pk, [])
         if wanted.accessories:
-            shape["accessories"] = accessories.get(row.digest, [])
+            shape["accessories"] = accessories.get(row.pk, [])
         if row.pk in inherited:
             shape["inherited_accessories"] = inherited[row.pk]
         found.append(shape)
     return found
 
 
-def _shape(repository: Repository, row: Manifest) -> ArtifactShape:
+def _shape(row: Manifest) -> ArtifactShape:
     return {
         "id": row.pk,
         "type": kind_of(row.media_type, row.artifact_type),
         "media_type": row.artifact_type or row.media_type,
         "manifest_media_type": row.media_type,
         "artifact_type": row.artifact_type,
-        "project_id": repository.project_id,
-        "repository_id": repository.pk,
-        "repository_name": repository.name,
+        "project_id": row.project_id,
+        "repository_id": row.repository_id,
+        "repository_name": row.repository.name,
         "digest": row.digest,
         "size": row.size,
         "icon": "",
@@ -166,12 +169,12 @@ def _shape(repository: Repository, row: Manifest) -> ArtifactShape:
         "annotations": row.annotations,
         "extra_attrs": row.attributes or {},
         "references": [],
-        "addition_links": _links(repository, row),
+        "addition_links": _links(row),
     }
 
 
-def _links(repository: Repository, row: Manifest) -> dict[str, AdditionLinkShape]:
-    home = f"{places.path_of(repository.name)}/artifacts/{row.digest}"
+def _links(row: Manifest) -> dict[str, AdditionLinkShape]:
+    home = f"{places.path_of(row.repository.name)}/artifacts/{row.digest}"
     names = additions.names(row.media_type, row.artifact_type)
     return {name: {"href": f"{home}/additions/{name}", "absolute": False} for name in names}
 
@@ -194,13 +197,13 @@ def _tag_shape(tag: Tag, *, immutable: bool) -> TagShape:
     }
 
 
-def accessory_shape(repository: Repository, subject_id: int, row: Manifest) -> AccessoryShape:
+def accessory_shape(repository: str, subject_id: int, row: Manifest) -> AccessoryShape:
     return {
         "id": row.pk,
         "artifact_id": row.pk,
         "subject_artifact_id": subject_id,
         "subject_artifact_digest": row.subject,
-        "subject_artifact_repo": repository.name,
+        "subject_artifact_repo": repository,
         "size": row.size,
         "digest": row.digest,
         "type": accessory_of(row.artifact_type),
@@ -209,39 +212,60 @@ def accessory_shape(repository: Repository, subject_id: int, row: Manifest) -> A
     }
 
 
-def _tags(repository: Repository, rows: Iterable[Manifest]) -> dict[int, list[TagShape]]:
+_TAGS_OF = """
+SELECT t.* FROM unnest(%s::bigint[]) AS shown(id) CROSS JOIN LATERAL (
+    SELECT * FROM artifacts_tag WHERE manifest_id = shown.id ORDER BY pushed_at DESC, id DESC LIMIT %s
+) t
+"""
+
+
+def _tags(rows: Sequence[Manifest], each: int) -> dict[int, list[TagShape]]:
+    """The newest tags of each artifact."""
     found: dict[int, list[TagShape]] = defaultdict(list)
-    tags = Tag.objects.filter(manifest__in=[row.pk for row in rows]).order_by("-pk")[:_MOST]
-    for shape in tag_shapes(repository, tags):
-        found[shape["artifact_id"]].append(shape)
+    if not rows:
+        return found
+    rules = immutability.rules_of(rows[0].project_id)
+    speaking = {row.repository_id: rules.of_repository(row.repository.name) for row in rows}
+    for tag in Tag.objects.raw(_TAGS_OF, [[row.pk for row in rows], each]):
+        found[tag.manifest_id].append(_tag_shape(tag, immutable=speaking[tag.repository_id].cover(tag.name)))
     return found
 
 
-def _labels(rows: Iterable[Manifest]) -> dict[int, list[LabelShape]]:
+def _labels(ids: Sequence[int]) -> dict[int, list[LabelShape]]:
     found: dict[int, list[LabelShape]] = defaultdict(list)
-    marks = ArtifactLabel.objects.filter(manifest__in=[row.pk for row in rows]).select_related("label")
+    marks = ArtifactLabel.objects.filter(manifest__in=ids).select_related("label")
     for mark in marks.order_by("manifest", "label")[:_MOST]:
         found[mark.manifest_id].append(label_shape(mark.label))
     return found
 
 
-def _accessories(repository: Repository, ids: Mapping[str, int]) -> dict[str, list[AccessoryShape]]:
-    """By their subject's digest; `ids` are the subjects' own."""
-    found: dict[str, list[AccessoryShape]] = defaultdict(list)
-    referrers = Manifest.objects.filter(repository=repository, subject__in=list(ids)).defer("payload")
-    for row in referrers.order_by("-pk")[:_MOST]:
-        found[row.subject].append(accessory_shape(repository, ids[row.subject], row))
+_REFERRERS_OF = """
+SELECT r.*, s.id AS of_id, n.name AS of_repository
+FROM artifacts_manifest s JOIN artifacts_repository n ON n.id = s.repository_id CROSS JOIN LATERAL (
+    SELECT m.id, m.digest, m.subject, m.artifact_type, m.size, m.pushed_at FROM artifacts_manifest m
+    WHERE m.repository_id = s.repository_id AND m.subject = s.digest AND m.subject <> '' ORDER BY m.digest LIMIT %s
+) r
+WHERE s.id = ANY(%s::bigint[])
+"""
+
+
+def _accessories(subjects: Sequence[int], each: int) -> dict[int, list[AccessoryShape]]:
+    """What refers to each of the `subjects` (ids), by those."""
+    found: dict[int, list[AccessoryShape]] = defaultdict(list)
+    rows: Iterable[Any] = Manifest.objects.raw(_REFERRERS_OF, [each, list(subjects)])  # with two columns more
+    for row in rows:
+        found[row.of_id].append(accessory_shape(row.of_repository, row.of_id, row))
     return found
 
 
-def _inherited(repository: Repository, rows: Iterable[Manifest]) -> dict[int, list[AccessoryShape]]:
+def _inherited(ids: Sequence[int], each: int) -> dict[int, list[AccessoryShape]]:
     """The accessories of the indexes that name an artifact, by the artifact's id."""
-    named = ManifestChild.objects.filter(child__in=[row.pk for row in rows]).order_by("pk")
-    parents = list(named.values_list("child", "parent", "parent__digest")[:_MOST])
-    accessories = _accessories(repository, {digest: parent for _, parent, digest in parents})
+    named = ManifestChild.objects.filter(child__in=ids).order_by("pk").values_list("child", "parent")
+    parents = list(named[:_MOST])
+    accessories = _accessories([parent for _, parent in parents], each)
     found: dict[int, list[AccessoryShape]] = defaultdict(list)
-    for child, _, digest in parents:
-        found[child] += accessories.get(digest, [])
+    for child, parent in parents:
+        found[child] += accessories.get(parent, [])
     return {child: those for child, those in found.items() if those}
 
 

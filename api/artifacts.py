@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q
 from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,12 +18,12 @@ from api.errors import BadRequest, NotFound, NotThere, Unprocessable
 from api.paging import paged
 from api.query import AllOf, AnyOf, Exact, Field, Fuzzy, Listing, Term, a_number, a_time
 from artifacts import additions, configs, copying, labelling, manifests, tagging
-from artifacts.models import ArtifactLabel, Manifest, ManifestChild, Repository, Tag
+from artifacts.models import ArtifactLabel, Manifest, Repository, Tag
 from oci.digest import Digest
 from oci.reference import parse_repository, parse_tag, project_of
 
 _Addition = Literal["build_history", "values.yaml", "readme.md", "dependencies", "sbom", "license", "files"]
-_WITH = [
+WITH = [
     Query("X-Accept-Vulnerabilities", place="header"),
     Query("with_tag", bool, more={"default": True}),
     *[
@@ -43,7 +43,7 @@ _MOST_LABELS = 32  # that one `q` asks for together
 
 def _tagged(term: Term) -> Q:
     """Harbor's `tags`: `*` any, `nil` none, `v` one of this name, `~v` one that holds it."""
-    tags = Tag.objects.filter(manifest=OuterRef("pk"))
+    tags = Tag.objects.filter(manifest=OuterRef("pk"), repository=OuterRef("repository"))
     match term:
         case Exact("*"):
             return Q(Exists(tags))
@@ -72,7 +72,7 @@ def _marked(labels: list[int]) -> Exists:
     return Exists(ArtifactLabel.objects.filter(manifest=OuterRef("pk"), label__in=labels))
 
 
-_ARTIFACTS = Listing(
+ARTIFACTS = Listing(
     fields={
         "id": Field("id", a_number),
         "digest": Field("digest"),
@@ -84,7 +84,7 @@ _ARTIFACTS = Listing(
         "pull_time": Field("pulled_at", a_time),
     },
     special={"tags": _tagged, "labels": _labelled},
-    order=["-id"],
+    order=["-pushed_at"],
 )
 _TAGS = Listing(
     fields={
@@ -93,21 +93,11 @@ _TAGS = Listing(
         "push_time": Field("pushed_at", a_time),
         "pull_time": Field("pulled_at", a_time),
     },
-    order=["-id"],
+    order=["-pushed_at"],
 )
 _ACCESSORIES = Listing(
     fields={"id": Field("id", a_number), "digest": Field("digest"), "size": Field("size", a_number)}, order=["-id"]
 )
-
-
-def _visible(repository: Repository) -> QuerySet[Manifest]:
-    """What a list shows, as Harbor's: not the accessories of others, nor an index's untagged parts."""
-    subject = Manifest.objects.filter(repository=repository, digest=OuterRef("subject"))
-    parents = ManifestChild.objects.filter(child=OuterRef("pk"))
-    tags = Tag.objects.filter(manifest=OuterRef("pk"))
-    rows = Manifest.objects.filter(repository=repository).defer("payload")
-    rows = rows.filter(Q(subject="") | ~Exists(subject))
-    return rows.filter(~Exists(parents) | Exists(tags))
 
 
 class _ArtifactEndpoint(Endpoint):
@@ -122,17 +112,20 @@ class _ArtifactEndpoint(Endpoint):
         found = rows.filter(by).first()
         if found is None:
             raise NotFound(f"there is no artifact {repository.name}:{reference}")
+        found.repository = repository
         return found
 
 
 class Artifacts(_ArtifactEndpoint):
-    @operation("listArtifacts", answers=list[ArtifactShape], query=[*LISTED, *_WITH], refuses=[403, 404])
+    @operation("listArtifacts", answers=list[ArtifactShape], query=[*LISTED, *WITH], refuses=[403, 404])
     def get(self, request: Request, **names: str) -> Response:  # noqa: ARG002
         """listArtifacts"""
         repository = self.repository("artifact:list")
-        rows = _ARTIFACTS.narrow(_visible(repository), request.query_params.get("q", ""))
-        rows = _ARTIFACTS.sort(rows, request.query_params.get("sort", ""))
-        return paged(request, rows, lambda found: shapes(repository, found, Wanted.of(request)))
+        q = request.query_params.get("q", "")
+        rows = repository.manifests.filter(listed=True).defer("payload")
+        rows = ARTIFACTS.sort(ARTIFACTS.narrow(rows, q), request.query_params.get("sort", ""))
+        total = None if q else repository.artifact_count
+        return paged(request, rows, lambda found: shapes(found, Wanted.of(request)), total=total)
 
     @operation(
         "CopyArtifact",
@@ -167,14 +160,14 @@ class OneArtifact(_ArtifactEndpoint):
     @operation(
         "getArtifact",
         answers=ArtifactShape,
-        query=[*PAGED, *_WITH, Query("with_signature", bool, more={"default": False})],
+        query=[*PAGED, *WITH, Query("with_signature", bool, more={"default": False})],
         refuses=[403, 404],
     )
     def get(self, request: Request, **names: str) -> Response:  # noqa: ARG002
         """getArtifact"""
         repository = self.repository("artifact:read")
         artifact = self.artifact(repository)
-        [shape] = shapes(repository, [artifact], Wanted.of(request))
+        [shape] = shapes([artifact], Wanted.of(request))
         shape["extra_attrs"] = configs.told_of(artifact)
         return Response(shape)
 
@@ -235,7 +228,7 @@ class Accessories(_ArtifactEndpoint):
         rows = _ACCESSORIES.sort(rows, request.query_params.get("sort", ""))
 
         def shape(found: Sequence[Manifest]) -> list[AccessoryShape]:
-            return [accessory_shape(repository, subject.pk, row) for row in found]
+            return [accessory_shape(repository.name, subject.pk, row) for row in found]
 
         return paged(request, rows, shape)
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from django.core.exceptions import FieldDoesNotExist, ValidationError
-from django.db.models import Field, Model, Q, QuerySet
+from django.db.models import BooleanField, F, Field, Func, Lookup, Model, Q, QuerySet, Value
+from django.db.models.lookups import GreaterThan, LessThan
 
 from api.errors import BadRequest
 
@@ -75,12 +76,23 @@ def written(order: Order, row: Model) -> str:
 def behind(rows: QuerySet[Row], order: Order, key: str) -> QuerySet[Row]:
     """Those of `rows` that come behind the one whose key this is; BadRequest for a key that isn't of this list."""
     values = _read(order or [], key)
+    if len({column.descending for column in order or []}) == 1:
+        return rows.filter(_compared(order or [], values))
     condition, equal = Q(), Q()
     for column, value in zip(order or [], values, strict=True):
         condition |= equal & column.beyond(value)
         equal &= Q(**{column.name: value})
     # Implied by the rest, and what lets PostgreSQL begin at the right place of an index.
     return rows.filter((order or [])[0].not_before(values[0]), condition)
+
+
+def _compared(order: list[Column], values: list[object]) -> Lookup[Any]:
+    """All columns at once, as rows: PostgreSQL then begins at the very entry of an index, however many share the first
+    column's value."""
+    own = Func(*[F(column.name) for column in order], function="ROW", output_field=BooleanField())
+    given = [Value(value, output_field=column.field) for column, value in zip(order, values, strict=True)]
+    compare = LessThan if order[0].descending else GreaterThan
+    return compare(own, Func(*given, function="ROW", output_field=BooleanField()))
 
 
 def _read(order: list[Column], key: str) -> list[object]:

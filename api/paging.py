@@ -16,6 +16,7 @@ from api import keyset, totals
 from api.errors import BadRequest, Unprocessable
 
 _DEFAULT, _LARGEST = 10, 100
+_NEAR = 1000  # rows that are skipped by reading them
 _NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 Row = TypeVar("Row", bound=Model)
@@ -51,13 +52,18 @@ def _read(request: Request, name: str, default: int) -> int:
 
 
 def paged(
-    request: Request, rows: QuerySet[Row], shape: Callable[[Sequence[Row]], list[Any]], *, at_most: int | None = None
+    request: Request,
+    rows: QuerySet[Row],
+    shape: Callable[[Sequence[Row]], list[Any]],
+    *,
+    at_most: int | None = None,
+    total: int | None = None,
 ) -> Response:
     """One page of `rows`, and how many there are: two queries at most, and those of `shape`.
 
     The link to the next page says by what key that begins (`after`), so that whoever follows it never pays for what
     lies before. With `at_most` pages by number reach no further than that many rows, nor does the total: for what grows
-    without bound.
+    without bound. `total` is how many rows there are, where that is known.
     """
     page = Page.of(request)
     order = keyset.order_of(rows)
@@ -66,15 +72,27 @@ def paged(
     elif at_most is not None and page.start >= at_most:
         raise BadRequest(f"pages by number reach back {at_most} entries: follow the links, or narrow the list with q")
     else:
-        found = list(rows[page.start : page.start + page.size + 1])
+        found = _by_number(rows, page)
     more, found = len(found) > page.size, found[: page.size]
     ends_here = not more and not after and (found or not page.start)
-    total = page.start + len(found) if ends_here else totals.count(rows, at_most=at_most)
+    if ends_here:
+        total = page.start + len(found)
+    elif total is None:
+        total = totals.count(rows, at_most=at_most)
     response = Response(shape(found))
     response["X-Total-Count"] = str(total)
     if links := _links(request, page, keyset.written(order, found[-1]) if more else None):
         response["Link"] = links
     return response
+
+
+def _by_number(rows: QuerySet[Row], page: Page) -> list[Row]:
+    """The rows of a page, and one more. Far in a list their ids are looked for first: an index has them, so that none
+    of the rows before is read."""
+    rows_of_page = slice(page.start, page.start + page.size + 1)
+    if page.start <= _NEAR:
+        return list(rows[rows_of_page])
+    return list(rows.filter(pk__in=list(rows.values_list("pk", flat=True)[rows_of_page])))
 
 
 def _links(request: Request, page: Page, after: str | None) -> str:

@@ -52,8 +52,8 @@ def copy(source: str, reference: Digest | str, target: str, *, actor: Actor, con
             for manifest_id in order:
                 _write(coming, manifest_id)
             copied = _in(coming.repository, root.digest)
-            _tag(copied, _tags(root, reference), actor, context, source=f"{source}@{root.digest}")
-            _tag_belongings(coming.repository, graph.belongings)
+            _tag(coming, copied, _tags(root, reference), actor, context, source=f"{source}@{root.digest}")
+            _tag_belongings(coming, graph.belongings)
     return Digest.parse(root.digest)
 
 
@@ -170,19 +170,28 @@ def _tags(root: Manifest, reference: Digest | str) -> Iterator[list[str]]:
         yield batch
 
 
-def _tag(copied: Manifest, batches: Iterator[list[str]], actor: Actor, context: audit.Context, *, source: str) -> None:
+def _tag(
+    coming: push.Arrival,
+    copied: Manifest,
+    batches: Iterator[list[str]],
+    actor: Actor,
+    context: audit.Context,
+    *,
+    source: str,
+) -> None:
     tagged = False
     for names in batches:
-        tagging.move(copied.repository, copied.pk, names)
+        coming.touched.update(tagging.move(coming.repository, copied.pk, names))
         push.record(copied, names, actor, context, source=source)
         tagged = True
     if not tagged:
         push.record(copied, (), actor, context, source=source)
 
 
-def _tag_belongings(repository: Repository, belongings: dict[str, str]) -> None:
+def _tag_belongings(coming: push.Arrival, belongings: dict[str, str]) -> None:
     """Set what the tag schema names, where the target has no such tag: it may list more there."""
-    there = set(Tag.objects.filter(repository=repository, name__in=belongings).values_list("name", flat=True))
+    at = coming.repository
+    there = set(Tag.objects.filter(repository=at, name__in=belongings).values_list("name", flat=True))
     for name, digest in belongings.items():
         if name not in there:
-            tagging.move(repository, _in(repository, digest).pk, [name])
+            coming.touched.update(tagging.move(at, _in(at, digest).pk, [name]))

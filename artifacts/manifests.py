@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.db import transaction
 
 import audit
-from artifacts import store, tagging, usage
+from artifacts import listed, store, tagging, turns, usage
 from artifacts.models import BlobLink, Manifest, ManifestChild, Tag
 from artifacts.upstream import registry
 from db.locks import advisory_lock
@@ -74,13 +74,14 @@ def delete(repository: str, digest: Digest, *, actor: Actor, context: audit.Cont
     """
     with advisory_lock(repository):
         with transaction.atomic():
-            rows = Manifest.objects.filter(repository__name=repository, digest=str(digest)).defer("payload")
-            row = rows.select_related("repository").select_for_update(of=("self",)).first()
-            if row is None:
+            held = turns.take(repository)
+            rows = Manifest.objects.filter(repository=held, digest=str(digest)).only("digest", "listed", "repository")
+            row = rows.select_for_update().first()
+            if held is None or row is None:
                 raise ManifestUnknown(detail={"name": repository, "reference": str(digest)})
             gone = _with_referrers(row)
-            tagging.check_may_go(row.repository, Tag.objects.filter(manifest__in=[each.pk for each in gone]))
-            with usage.released(row.repository.project_id, [each.pk for each in gone]):
+            tagging.check_may_go(held, Tag.objects.filter(manifest__in=[each.pk for each in gone]))
+            with usage.released(held.project_id, [each.pk for each in gone]):
                 _delete_rows(repository, gone, actor=actor, context=context)
         for manifest in gone:
             _delete_upstream(repository, manifest)
@@ -94,7 +95,8 @@ def _with_referrers(manifest: Manifest) -> list[Manifest]:
     found = {manifest.digest: manifest}
     wave = [manifest.digest]
     while wave:
-        rows = Manifest.objects.filter(repository_id=manifest.repository_id, subject__in=wave).only("digest")
+        rows = Manifest.objects.filter(repository_id=manifest.repository_id, subject__in=wave)
+        rows = rows.only("digest", "listed")
         fresh = {row.digest: row for row in rows.select_for_update().order_by("pk") if row.digest not in found}
         found.update(fresh)
         wave = list(fresh)
@@ -106,8 +108,11 @@ def _delete_rows(repository: str, gone: list[Manifest], *, actor: Actor, context
     parent = ManifestChild.objects.filter(child_id__in=ids).exclude(parent_id__in=ids).select_related("parent").first()
     if parent is not None:
         raise Denied(f"the manifest can't be deleted: index {parent.parent.digest} names it")
-    ManifestChild.objects.filter(parent_id__in=ids).delete()
+    children = ManifestChild.objects.filter(parent_id__in=ids)
+    freed = set(children.values_list("child_id", flat=True)).difference(ids)
+    children.delete()
     Manifest.objects.filter(pk__in=ids).delete()
+    listed.settle(gone[0].repository_id, freed, gone=sum(manifest.listed for manifest in gone))
     for manifest in gone:
         audit.record(
             actor=actor.name,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
@@ -18,6 +20,7 @@ class Repository(models.Model):
     name = models.CharField(max_length=255, unique=True, db_collation="C")
     description = models.TextField(blank=True, default="")
     pull_count = models.BigIntegerField(default=0)
+    artifact_count = models.BigIntegerField(default=0, db_default=0, help_text="that are listed: see artifacts.listed")
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(default=timezone.now)
 
@@ -96,6 +99,10 @@ class Manifest(models.Model):
     """A manifest in a repository, byte for byte as it was pushed, under the digest it was pushed by."""
 
     repository = models.ForeignKey(Repository, on_delete=models.CASCADE, related_name="manifests", db_index=False)
+    project = models.ForeignKey(
+        Project, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False,
+        help_text="the repository's, for the index of a project's artifacts",
+    )  # fmt: skip
     digest = models.CharField(max_length=135, db_collation="C")
     media_type = models.CharField(max_length=255)
     artifact_type = models.CharField(max_length=255, blank=True, default="")
@@ -107,12 +114,16 @@ class Manifest(models.Model):
     blobs: models.ManyToManyField[Blob, ManifestBlob] = models.ManyToManyField(
         Blob, through="ManifestBlob", related_name="manifests"
     )
+    listed = models.BooleanField(default=True, db_default=True, help_text="by itself in lists: see artifacts.listed")
     pushed_at = models.DateTimeField(default=timezone.now)
     pulled_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["repository", "digest"], name="manifest_once")]
         indexes = [
+            # Lists go by time. By id alone PostgreSQL would rather walk the primary key, through all repositories.
+            models.Index(fields=["repository", "pushed_at", "id"], name="manifest_listed", condition=Q(listed=True)),
+            models.Index(fields=["project", "pushed_at", "id"], name="manifest_project", condition=Q(listed=True)),
             models.Index(fields=["repository", "subject", "digest"], name="manifest_subject", condition=~Q(subject="")),
             models.Index(fields=["digest"], name="manifest_digest"),  # is it anywhere else in the project?
             models.Index(fields=["id"], name="manifest_untold", condition=Q(attributes__isnull=True)),
@@ -120,6 +131,11 @@ class Manifest(models.Model):
 
     def __str__(self) -> str:
         return self.digest
+
+    def save(self, *args: Any, **options: Any) -> None:
+        if not self.project_id:
+            self.project_id = self.repository.project_id
+        super().save(*args, **options)
 
 
 class ManifestBlob(models.Model):
@@ -164,12 +180,13 @@ class Tag(models.Model):
 
     repository = models.ForeignKey(Repository, on_delete=models.CASCADE, related_name="tags", db_index=False)
     name = models.CharField(max_length=128, db_collation="C")
-    manifest = models.ForeignKey(Manifest, on_delete=models.CASCADE, related_name="tags")
+    manifest = models.ForeignKey(Manifest, on_delete=models.CASCADE, related_name="tags", db_index=False)
     pushed_at = models.DateTimeField(default=timezone.now)
     pulled_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["repository", "name"], name="tag_once")]
+        indexes = [models.Index(fields=["manifest", "pushed_at", "id"], name="tag_of_manifest")]
 
     def __str__(self) -> str:
         return self.name

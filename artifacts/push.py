@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 import audit
-from artifacts import blobs, configs, repositories, store, tagging, usage
+from artifacts import blobs, configs, listed, store, tagging, turns, usage
 from artifacts.models import Blob, BlobLink, Manifest, ManifestBlob, ManifestChild, Repository
 from artifacts.upstream import registry
 from db.locks import advisory_lock
@@ -73,17 +73,20 @@ def push(
             contents = replace(contents, attributes=configs.told_by(parsed, contents.blobs))
         with arrival(project, repository) as coming:
             row = write_manifest(coming, digest, parsed, payload, contents)
-            tagging.move(coming.repository, row.pk, names)
+            coming.touched.update(tagging.move(coming.repository, row.pk, names))
             record(row, names, actor, context)
     return Pushed(digest, parsed.subject.digest if parsed.subject else None, names)
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """What comes to a repository at once: its row, and what new manifests take of the store, bytes by digest."""
+    """What comes to a repository at once: its row, what new manifests take of the store (bytes by digest), those (ids),
+    and the manifests whose tags are others now."""
 
     repository: Repository
     contents: dict[str, int] = field(default_factory=dict)
+    made: list[int] = field(default_factory=list)
+    touched: set[int] = field(default_factory=set)
 
 
 @contextmanager
@@ -92,8 +95,9 @@ def arrival(project: Project, repository: str) -> Iterator[Arrival]:
     made when it isn't there. Unavailable where that or the project goes meanwhile."""
     try:
         with transaction.atomic():
-            coming = Arrival(repositories.enter(project, repository))
+            coming = Arrival(turns.enter(project, repository))
             yield coming
+            listed.settle(coming.repository.pk, coming.touched, made=coming.made)
             usage.count(project.pk, coming.contents)
     except IntegrityError as error:
         raise Unavailable("the project or the repository was deleted meanwhile") from error
@@ -195,6 +199,8 @@ def write_manifest(
             "subject": str(parsed.subject.digest) if parsed.subject else "",
             "annotations": dict(parsed.annotations),
             "attributes": contents.attributes,
+            "project_id": repository.project_id,
+            "listed": False,  # until the end of the arrival says
         },
     )
     if created:
@@ -203,6 +209,7 @@ def write_manifest(
         )
         children = contents.children.values()
         ManifestChild.objects.bulk_create([ManifestChild(parent=row, child_id=child_id) for child_id in children])
+        coming.made.append(row.pk)
         coming.contents.update(_sizes(digest, payload, contents))
     return row
 

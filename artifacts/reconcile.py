@@ -15,7 +15,7 @@ from itertools import islice
 
 import audit
 import projects.actions
-from artifacts import blobs, push, store
+from artifacts import blobs, listed, push, store
 from artifacts.models import BlobLink, Manifest, Repository, Tag
 from db.locks import advisory_lock
 from oci import manifest as oci_manifest
@@ -39,6 +39,7 @@ class Kind(StrEnum):
     MANIFEST_NOT_STORED = "manifest is in the database, not in the store"
     BLOB_NOT_LINKED = "blob's link is missing in the store or broken"
     BLOB_LOST = "blob's data is missing in the store"
+    MISLISTED = "what lists show of the repository isn't what it holds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,8 @@ def reconcile(
     for repository in rows.order_by("name").iterator():
         yield from _check_blobs(repository, repair=repair)
         yield from _check_manifests(repository, repair=repair)
+        if listed.recount(repository, repair=repair):
+            yield Difference(Kind.MISLISTED, repository.name, "", mended=repair)
 
 
 def _from_store(name: str, *, adopt: bool, into: str | None) -> Iterator[Difference]:

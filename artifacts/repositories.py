@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.db import transaction
-from django.utils import timezone
 
 import audit
 from artifacts import store, tagging, usage
@@ -18,28 +17,10 @@ from artifacts.models import (
     Tag,
 )
 from db.locks import advisory_lock
-from db.prepared import fetch
 from oci.errors import NameUnknown
 from oci.reference import project_of
 from projects.actions import on_delete
-from projects.immutability import lock_of
-from projects.models import Project
 from rbac.actors import Actor
-
-# Locks as `db.locks.transaction_lock` does, shared, with no round trip of its own.
-_ENTER = """
-UPDATE artifacts_repository SET updated_at = %s WHERE id = %s
-RETURNING pg_advisory_xact_lock_shared(hashtextextended(%s, 0))
-"""
-
-
-def enter(project: Project, name: str) -> Repository:
-    """The row of a repository to push to, made when it isn't there. Until the transaction ends nobody else pushes
-    there, and the project's immutable tag rules stay as they are."""
-    row, created = Repository.objects.get_or_create(name=name, defaults={"project": project})
-    if not created:  # else nobody sees it yet, and it has no tag that a rule could speak of
-        fetch(_ENTER, (timezone.now(), row.pk, lock_of(row.project_id)))
-    return row
 
 
 @transaction.atomic

@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 import audit
+from artifacts import listed, turns
 from artifacts.models import Manifest, Repository, Tag
 from db.prepared import fetch
 from oci.errors import ManifestUnknown, PreconditionFailed
@@ -27,16 +28,18 @@ class TagExists(Exception):
 def create(repository: str, digest: str, name: str, *, actor: Actor, context: audit.Context) -> Tag:
     """Tag the manifest `digest`. Raises TagInvalid, TagExists, ManifestUnknown."""
     parse_tag(name)
-    rows = Manifest.objects.filter(repository__name=repository, digest=digest).only("id", "repository_id", "digest")
-    manifest = rows.select_for_update(of=("self",)).first()
-    if manifest is None:
+    held = turns.take(repository)
+    rows = Manifest.objects.filter(repository=held, digest=digest).only("id", "repository_id", "digest")
+    manifest = rows.select_for_update().first()
+    if held is None or manifest is None:
         raise ManifestUnknown(detail={"name": repository, "reference": digest})
-    tag = Tag(repository_id=manifest.repository_id, name=name, manifest=manifest)
+    tag = Tag(repository=held, name=name, manifest=manifest)
     try:
         with transaction.atomic():
             tag.save()
     except IntegrityError as error:
         raise TagExists(f"the repository {repository} has a tag {name} already") from error
+    listed.settle(held.pk, [manifest.pk])
     _record("create", repository, name, digest=digest, actor=actor, context=context)
     return tag
 
@@ -44,29 +47,33 @@ def create(repository: str, digest: str, name: str, *, actor: Actor, context: au
 # A tag that is there stays as it is wherever a rule is in force: `_move_ruled` looks at it then. So a project without
 # rules pays nothing for them.
 _MOVE = """
-WITH moved AS (
+WITH before AS (
+    SELECT name, manifest_id FROM artifacts_tag WHERE repository_id = %s AND name = ANY(%s::text[])
+), moved AS (
     INSERT INTO artifacts_tag (repository_id, name, manifest_id, pushed_at)
     SELECT %s, wanted.name, %s, %s FROM unnest(%s::text[]) AS wanted(name)
     ON CONFLICT (repository_id, name) DO UPDATE SET manifest_id = EXCLUDED.manifest_id, pushed_at = EXCLUDED.pushed_at
     WHERE NOT EXISTS (SELECT FROM projects_immutablerule WHERE project_id = %s AND NOT disabled)
     RETURNING name
 )
-SELECT wanted.name FROM unnest(%s::text[]) AS wanted(name)
-WHERE wanted.name NOT IN (SELECT name FROM moved)
+SELECT wanted.name, before.manifest_id, moved.name IS NOT NULL
+FROM unnest(%s::text[]) AS wanted(name) LEFT JOIN before USING (name) LEFT JOIN moved USING (name)
 """
 
 
-def move(repository: Repository, manifest_id: int, names: Sequence[str]) -> None:
-    """Put tags on a manifest, wherever they were. PreconditionFailed for an immutable one that is elsewhere.
+def move(repository: Repository, manifest_id: int, names: Sequence[str]) -> set[int]:
+    """Put tags on a manifest, wherever they were; the manifests (ids) whose tags are others now.
 
-    The caller has entered the repository (`repositories.enter`).
+    PreconditionFailed for an immutable one that is elsewhere. The caller has entered the repository (`turns.enter`).
     """
     if not names:
-        return
-    ordered = sorted(names)  # so that pushes can't deadlock
-    held = fetch(_MOVE, (repository.pk, manifest_id, timezone.now(), ordered, repository.project_id, ordered))
+        return set()
+    at, project, wanted = repository.pk, repository.project_id, sorted(names)
+    rows = fetch(_MOVE, (at, wanted, at, manifest_id, timezone.now(), wanted, project, wanted))
+    held = [name for name, _, moved in rows if not moved]
     if held:
-        _move_ruled(repository, manifest_id, [name for (name,) in held])
+        _move_ruled(repository, manifest_id, held)
+    return {each for _, before, _ in rows if before != manifest_id for each in (before, manifest_id) if each}
 
 
 def _move_ruled(repository: Repository, manifest_id: int, names: Sequence[str]) -> None:
@@ -80,17 +87,19 @@ def _move_ruled(repository: Repository, manifest_id: int, names: Sequence[str]) 
     tags.filter(name__in=movable).update(manifest=manifest_id, pushed_at=timezone.now())
 
 
+@transaction.atomic
 def delete(repository: str, name: str, *, actor: Actor, context: audit.Context) -> None:
     """Take one tag away; the manifest stays. ManifestUnknown where there is no such tag, PreconditionFailed where it
     is immutable."""
-    with transaction.atomic():
-        tags = Tag.objects.filter(repository__name=repository, name=name).select_related("repository", "manifest")
-        tag = tags.defer("manifest__payload").select_for_update(of=("self",)).first()
-        if tag is None:
-            raise ManifestUnknown(detail={"name": repository, "reference": name})
-        check_may_go(tag.repository, Tag.objects.filter(pk=tag.pk))
-        tag.delete()
-        _record("delete", repository, name, digest=tag.manifest.digest, actor=actor, context=context)
+    held = turns.take(repository)
+    tags = Tag.objects.filter(repository=held, name=name).select_related("manifest")
+    tag = tags.defer("manifest__payload").first()
+    if held is None or tag is None:
+        raise ManifestUnknown(detail={"name": repository, "reference": name})
+    check_may_go(held, Tag.objects.filter(pk=tag.pk))
+    tag.delete()
+    listed.settle(held.pk, [tag.manifest_id])
+    _record("delete", repository, name, digest=tag.manifest.digest, actor=actor, context=context)
 
 
 def check_may_go(repository: Repository, tags: QuerySet[Tag]) -> None:

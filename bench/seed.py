@@ -18,9 +18,9 @@ WHERE p.name = %(project)s
 # The payload is a true manifest of an artifact without content, another one for each number, under its true digest.
 _MANIFESTS: LiteralString = """
 INSERT INTO artifacts_manifest
-    (repository_id, digest, media_type, artifact_type, payload, size, subject, annotations, pushed_at)
-SELECT r.id, 'sha256:' || encode(sha256(made.payload), 'hex'), %(type)s, 'application/vnd.bench', made.payload,
-       length(made.payload), '', '{}', now()
+    (repository_id, project_id, digest, media_type, artifact_type, payload, size, subject, annotations, pushed_at)
+SELECT r.id, r.project_id, 'sha256:' || encode(sha256(made.payload), 'hex'), %(type)s, 'application/vnd.bench',
+       made.payload, length(made.payload), '', '{}', now()
 FROM artifacts_repository r,
      (SELECT convert_to(format(%(template)s, n), 'UTF8') AS payload FROM generate_series(0, %(count)s - 1) n) made
 WHERE r.name = %(many)s
@@ -32,6 +32,8 @@ SELECT m.repository_id, 't' || lpad((row_number() OVER (ORDER BY m.id) - 1)::tex
 FROM artifacts_manifest m JOIN artifacts_repository r ON r.id = m.repository_id
 WHERE r.name = %(many)s
 """
+
+_COUNT: LiteralString = "UPDATE artifacts_repository SET artifact_count = %(count)s WHERE name = %(many)s"
 
 _EMPTY = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
 _TEMPLATE = (
@@ -45,7 +47,7 @@ def fill(product: Product, count: int) -> None:
     """`count` repositories, and one more, `bench/many`, with `count` manifests and a tag for each."""
     values = {"count": count, "project": PROJECT, "many": MANY, "type": IMAGE_TYPE, "template": _TEMPLATE}
     with product.database() as connection:
-        for statement in (_REPOSITORIES, _MANIFESTS, _TAGS):
+        for statement in (_REPOSITORIES, _MANIFESTS, _TAGS, _COUNT):
             connection.execute(statement, values)
         connection.execute("VACUUM ANALYZE artifacts_repository, artifacts_manifest, artifacts_tag")
 

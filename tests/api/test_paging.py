@@ -50,6 +50,13 @@ def test_pages_by_number_hold_the_same(root, people):
     assert linked == [root.get("users", page_size=9, page=number).json() for number in (1, 2, 3)]
 
 
+def test_a_page_far_in_a_list_holds_the_same(root, people, monkeypatch):
+    near = root.get("users", page_size=4, page=4, sort="-realname,username").json()
+    monkeypatch.setattr("api.paging._NEAR", 3)
+    assert root.get("users", page_size=4, page=4, sort="-realname,username").json() == near
+    assert root.get("users", page_size=4, page=7).json() == root.get("users", sort="user_id", page_size=100).json()[24:]
+
+
 def test_what_comes_in_meanwhile_shifts_no_page(root):
     for number in range(4):
         Project.objects.create(name=f"p{number}", public=True)

@@ -94,6 +94,7 @@ OPERATIONS = [
     ("get", f"{_TEAM}/metadatas/public", "maintainer"),
     ("put", f"{_TEAM}/metadatas/public", "projectAdmin"),
     ("delete", f"{_TEAM}/metadatas/public", "projectAdmin"),
+    ("get", f"{_TEAM}/artifacts", "limitedGuest"),
     ("get", f"{_TEAM}/immutabletagrules", "maintainer"),
     ("post", f"{_TEAM}/immutabletagrules", "maintainer"),
     ("put", f"{_TEAM}/immutabletagrules/999", "maintainer"),

@@ -20,6 +20,7 @@ from oci.errors import ManifestUnknown, NameUnknown
 from rbac.actors import SYSTEM
 from tests.door import Door, image, unique
 from tests.flows.content import Content
+from tests.listed import mislisted
 from tests.rules import make_rule
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -42,7 +43,7 @@ def at_once(*deeds: Callable[[], Any]) -> list[Any]:
 
 
 def dangling() -> list[str]:
-    """What visible manifests name and the repository doesn't hold, by our rows or by the store."""
+    """What visible manifests name and the repository doesn't hold, by our rows or by the store; and wrong counts."""
     lost = []
     for manifest in Manifest.objects.select_related("repository"):
         name = manifest.repository.name
@@ -58,7 +59,7 @@ def dangling() -> list[str]:
                 lost.append(f"{name}: no manifest {entry['digest']}")
         if not store.has_manifest(name, Digest.parse(manifest.digest)):
             lost.append(f"{name}: the store has no manifest {manifest.digest}")
-    return lost
+    return lost + mislisted()
 
 
 def test_the_same_manifest_and_tag_pushed_at_once_are_there_once(door):
