@@ -259,7 +259,7 @@ class Addition(_ArtifactEndpoint):
     @operation(
         "getAddition",
         answers=Any,
-        media_type="*/*",
+        media_type="application/json, text/plain, text/markdown",
         query=[Query("addition", place="path", more={"enum": get_args(_Addition)})],
         refuses=[403, 404, 501],
     )

@@ -73,8 +73,9 @@ def operation(
     """The method is Harbor's operation `name`, of the `group` the contract files it under (else the module's name).
 
     `body` is the form that reads the request's body, or its type; `answers` is the type of the answer's at `status` (a
-    TypedDict, a list of one, …); None is for no body. What goes without saying of `refuses` and `headers` stands in
-    `api.openapi`. `also` has the types of other answers with a body of their own.
+    TypedDict, a list of one, …); None is for no body. It comes as `media_type`, or one of several separated by commas.
+    What goes without saying of `refuses` and `headers` stands in `api.openapi`. `also` has the types of other answers
+    with a body of their own.
     """
 
     def mark(method: Method) -> Method:

@@ -138,7 +138,8 @@ class Document(AutoSchema):
     def _answer(self, told: Operation) -> Schema:
         answer: Schema = {"description": _DONE[told.status], "headers": dict(_NAME)}
         if told.answers is not None:
-            answer["content"] = {told.media_type: {"schema": self.shapes.of(told.answers)}}
+            schema = self.shapes.of(told.answers)
+            answer["content"] = {media_type: {"schema": schema} for media_type in told.media_type.split(", ")}
         headers = [*told.headers, *(["Location"] if told.status == _CREATED else [])]
         if PAGE in told.query and get_origin(told.answers) is list:
             headers += ["X-Total-Count", "Link"]

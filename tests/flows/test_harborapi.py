@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from harborapi import HarborAsyncClient
 from harborapi.exceptions import BadRequest, Conflict, Forbidden, NotFound, PreconditionFailed
+from harborapi.ext.api import get_artifacts
 from harborapi.models import (
     Annotations,
     Artifact,
@@ -132,7 +133,9 @@ async def walk_through(api: HarborAsyncClient, project: str, path: str, artifact
     assert await api.get_artifact_build_history(project, path, artifact.digest) is not None
     assert await api.get_artifact_accessories(project, path, artifact.digest) == []
     await api.create_artifact_tag(project, path, "latest", Tag(name="v1"))
-    assert {tag.name for tag in await api.get_artifact_tags(project, path, artifact.digest)} == {"latest", "v1"}
+    # A page each: the link to the next one holds the repository's name, too.
+    tags = await api.get_artifact_tags(project, path, artifact.digest, page_size=1, sort="name")
+    assert [tag.name for tag in tags] == ["latest", "v1"]
     label = Label(id=number_in(await api.create_label(Label(name=unused("mark"), scope="g"))))
     await api.add_artifact_label(project, path, "v1", label)
     with pytest.raises(Conflict):
@@ -215,6 +218,16 @@ async def test_artifacts_are_listed_by_their_tags_sorted_and_paged_through(
     assert await listed(query="tags=nil") == digests[:1]
     assert await listed(query="tags=v3") == digests[3:4]
     assert await listed(query="tags=~v", sort="push_time", page=2, page_size=4) == digests[5:]
+
+
+async def test_all_artifacts_of_a_project_are_gathered(api: HarborAsyncClient, stack: Running, project: str):
+    """By the client's extension, which asks for many repositories at once."""
+    for path in ("a", "b", "team/a", "team/b/c"):
+        pushes.push_content(stack.wire(), f"{project}/{path}", image(layers=1))
+    found = await get_artifacts(api, projects=[project], tag="latest")
+    assert {each.repository.name for each in found} == {
+        f"{project}/{path}" for path in ("a", "b", "team/a", "team/b/c")
+    }
 
 
 async def test_a_copy_stands_in_another_repository(api: HarborAsyncClient, stack: Running, project: str):
