@@ -20,7 +20,15 @@ from artifacts.models import BlobLink, Manifest, Repository, Tag
 from db.locks import advisory_lock
 from oci import manifest as oci_manifest
 from oci.digest import Digest
-from oci.errors import ManifestBlobUnknown, ManifestInvalid, NameInvalid, RegistryError, TagInvalid, Unavailable
+from oci.errors import (
+    ManifestBlobUnknown,
+    ManifestInvalid,
+    NameInvalid,
+    PreconditionFailed,
+    RegistryError,
+    TagInvalid,
+    Unavailable,
+)
 from oci.reference import parse_repository, parse_tag, project_of
 from projects.errors import InvalidProjectName
 from projects.models import Project
@@ -193,7 +201,11 @@ def _adopt_tag(target: str, tag: str, digest: Digest) -> bool:
         name = parse_tag(tag)
     except TagInvalid:
         return False
-    push.push(target, digest, bytes(row.payload), row.media_type, tags=[name], actor=SYSTEM, context=audit.Context())
+    payload = bytes(row.payload)
+    try:
+        push.push(target, digest, payload, row.media_type, tags=[name], actor=SYSTEM, context=audit.Context())
+    except PreconditionFailed:  # it came meanwhile, and is immutable
+        return False
     return True
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from django.db import transaction
+from django.db import connection, transaction
 
 import audit
 from audit import Context
@@ -26,6 +26,7 @@ TAG_DECORATIONS = ("matches", "excludes")
 REPOSITORY_DECORATIONS = ("repoMatches", "repoExcludes")
 MOST = 100  # rules of one project: each push that moves a tag looks at all of them
 _PRIORITIES = 2**31
+_PATIENCE = 2  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,14 @@ def hold(project_id: int) -> Rules:
     return rules_of(project_id)
 
 
+def _take_alone(project: Project) -> None:
+    """Hold the lock on the rules until the transaction ends. Pushes queue behind whoever waits for it, so nobody waits
+    long: for the deletion of a big repository, say. `OperationalError` then."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL lock_timeout = '{_PATIENCE}s'")
+    transaction_lock(lock_of(project.pk))
+
+
 @transaction.atomic
 def create(
     project: Project,
@@ -93,7 +102,7 @@ def create(
     context: Context,
 ) -> ImmutableRule:
     """A new rule. Raises InvalidImmutableRule, ImmutableRuleExists."""
-    transaction_lock(lock_of(project.pk))
+    _take_alone(project)
     rule = ImmutableRule(project=project, disabled=disabled, priority=priority)
     _select(rule, repositories, tags)
     if project.immutable_rules.count() >= MOST:
@@ -115,7 +124,7 @@ def change(
     context: Context,
 ) -> None:
     """Change what is given. Raises ImmutableRuleUnknown, InvalidImmutableRule, ImmutableRuleExists."""
-    transaction_lock(lock_of(project.pk))
+    _take_alone(project)
     rule = _find(project, rule_id)
     _select(
         rule,
@@ -130,7 +139,7 @@ def change(
 @transaction.atomic
 def remove(project: Project, rule_id: int, *, actor: Actor, context: Context) -> None:
     """Take a rule away: what it alone covered may move and go again. ImmutableRuleUnknown."""
-    transaction_lock(lock_of(project.pk))
+    _take_alone(project)
     rule = _find(project, rule_id)
     _record(rule, "delete", actor, context)
     rule.delete()

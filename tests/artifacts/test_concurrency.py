@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection, transaction
 
 import audit
 from artifacts import copying, repositories, store
@@ -17,6 +17,7 @@ from audit import Context
 from audit.models import AuditRecord
 from oci.digest import Digest
 from oci.errors import ManifestUnknown, NameUnknown
+from projects import immutability
 from rbac.actors import SYSTEM
 from tests.door import Door, image, unique
 from tests.flows.content import Content
@@ -314,3 +315,27 @@ def test_copies_in_opposite_directions_and_deletions_leave_all_or_nothing(door, 
     assert set(answers) <= {200, 202, 404}
     assert {each.status_code for each in (door.get("manifests/v1"), other.get("manifests/v1"))} <= {200, 404}
     assert dangling() == []
+
+
+def test_who_makes_a_rule_does_not_wait_for_long(project):
+    """Behind him all pushes of the project would wait too."""
+    held, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with transaction.atomic():
+            immutability.hold(project.pk)
+            held.set()
+            done.wait(30)
+
+    def make() -> str:
+        assert held.wait(30)
+        try:
+            make_rule(project, "v*")
+        except OperationalError:
+            return "refused"
+        finally:
+            done.set()
+        return "made"
+
+    assert at_once(hold, make)[1] == "refused"
+    make_rule(project, "v*")
