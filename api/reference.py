@@ -1,4 +1,4 @@
-"""The API's description: the OpenAPI document, and the page that shows it and tries it out."""
+"""The API's description: its version, the OpenAPI document, and the page that shows it and tries it out."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from django.urls import path
 from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_safe
 from rest_framework.request import Request
+from rest_framework.response import Response
 
 from api import openapi
 from api.endpoint import Endpoint
@@ -43,6 +44,14 @@ class OpenApi(Endpoint):
         return get_conditional_response(request._request, etag=etag, response=answer) or answer
 
 
+class Version(Endpoint):
+    open_to_all = True
+
+    def get(self, request: Request) -> Response:  # noqa: ARG002
+        """Which API this is: a Harbor that replicates hither takes it for Harbor 1 otherwise."""
+        return Response({"version": "v2.0"})
+
+
 @require_safe
 def page(request: HttpRequest) -> HttpResponse:
     """Swagger UI."""
@@ -59,6 +68,7 @@ def old_place(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
 
 urlpatterns = [
     path("api/v2.0/openapi.json", OpenApi.as_view(), name="openapi"),
+    path("api/version", Version.as_view()),
     path("api/docs", page, name="reference"),
     path("devcenter-api-2.0", old_place),
 ]

@@ -5,17 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypedDict
 
+from django.db.models import Q
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api import bodies, places
 from api.document import LISTED, Moment, operation
 from api.endpoint import Endpoint
+from api.errors import BadRequest
 from api.paging import paged
-from api.query import Field, Listing, a_number, a_time
+from api.query import Exact, Field, Listing, Term, a_number, a_time
 from api.times import written
 from artifacts import repositories
-from artifacts.models import Repository
+from artifacts.models import BlobLink, Repository
+
+
+def _holding(term: Term) -> Q:
+    """Those that hold a blob: a Harbor that replicates hither asks from where it could mount it."""
+    if not isinstance(term, Exact):
+        raise BadRequest("blob_digest is a digest")
+    return Q(pk__in=BlobLink.objects.filter(blob__digest=term.value).values("repository"))
+
 
 _REPOSITORIES = Listing(
     fields={
@@ -27,6 +37,7 @@ _REPOSITORIES = Listing(
         "update_time": Field("updated_at", a_time),
     },
     order=["-id"],
+    special={"blob_digest": _holding},
 )
 
 

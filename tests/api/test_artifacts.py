@@ -236,3 +236,15 @@ def test_a_public_project_can_be_read_by_anybody_and_a_private_one_by_nobody(ali
     for path in ("", "/v1", "/none", "/v1/tags", "/v1/accessories", "/v1/additions/build_history"):
         assert error_of(NOBODY.get(f"{home(name)}/artifacts{path}")) == (401, "UNAUTHORIZED")
         assert error_of(alice.get(f"{home(name)}/artifacts{path}")) == (403, "FORBIDDEN")
+
+
+def test_repositories_are_found_by_a_blob_they_hold(root, dev, pushed, name):
+    digest = next(iter(pushed.blobs))
+    found = root.get("repositories", q=f"blob_digest={digest}", page_size=1, page_number=1).json()
+    assert [row["name"] for row in found] == [f"library/{name}"]
+    assert root.get("repositories", q=f"blob_digest=sha256:{'0' * 64}").json() == []
+    assert root.get("projects/library/repositories", q=f"blob_digest={digest},name=~nothing").json() == []
+    assert error_of(root.get("repositories", q="blob_digest=~0"))[0] == 400
+    stranger, _ = make_caller("stranger")
+    Project.objects.filter(name="library").update(public=False)
+    assert stranger.get("repositories", q=f"blob_digest={digest}").json() == []

@@ -34,6 +34,13 @@ def test_the_document_is_sent_once(client: Client):
     assert (head.status_code, head["ETag"], head.content) == (200, etag, b"")
 
 
+def test_everybody_is_told_the_version_of_the_api(client: Client):
+    """As Harbor's replication asks for it."""
+    answer = client.get("/api/version")
+    assert (answer.status_code, answer.json()) == (200, {"version": "v2.0"})
+    assert client.post("/api/version").status_code == 405
+
+
 def test_the_document_cannot_be_changed():
     assert error_of(NOBODY.post("openapi.json", {})) == (405, "METHOD_NOT_ALLOWED")
 
