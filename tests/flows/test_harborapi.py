@@ -220,6 +220,20 @@ async def test_artifacts_are_listed_by_their_tags_sorted_and_paged_through(
     assert await listed(query="tags=~v", sort="push_time", page=2, page_size=4) == digests[5:]
 
 
+async def test_artifacts_of_a_whole_project_are_listed(api: HarborAsyncClient, stack: Running, project: str):
+    pushed = {path: image(layers=1) for path in ("a", "team/b", "team/c")}
+    for path, content in pushed.items():
+        pushes.push_content(stack.wire(), f"{project}/{path}", content)
+    found = await api.get_project_artifacts(project, with_tag=True, page_size=1)
+    digests = {f"{project}/{path}": content.top.digest for path, content in pushed.items()}
+    assert {each.repository_name: each.digest for each in found} == digests
+    assert [[tag.name for tag in each.tags or []] for each in found] == [["latest"]] * 3
+    assert len(await api.get_project_artifacts(project, latest=True)) == 3
+    whole = await api.get_project(project)
+    assert whole.project_id
+    assert len(await api.get_project_artifacts(whole.project_id)) == 3
+
+
 async def test_all_artifacts_of_a_project_are_gathered(api: HarborAsyncClient, stack: Running, project: str):
     """By the client's extension, which asks for many repositories at once."""
     for path in ("a", "b", "team/a", "team/b/c"):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from harborapi import HarborAsyncClient
 from harborapi.auth import load_harbor_auth_file
-from harborapi.exceptions import BadRequest, Conflict, Forbidden, NotFound, Unauthorized
+from harborapi.exceptions import BadRequest, Conflict, Forbidden, NotFound, PreconditionFailed, Unauthorized
 from harborapi.models import (
     Access,
     ProjectReq,
@@ -96,6 +96,13 @@ async def test_a_user_changes_the_own_password_and_becomes_administrator(
     await api.set_user_password(me.user_id, PASSWORD)
     async with signed_in(stack, document, user, PASSWORD) as client:
         assert (await client.get_current_user()).sysadmin_flag is False
+
+
+async def test_a_cli_secret_is_for_users_of_a_provider(api: HarborAsyncClient, user: str):
+    found = await api.get_user_by_username(user)
+    assert found.user_id is not None
+    with pytest.raises(PreconditionFailed):
+        await api.set_user_cli_secret(found.user_id, OTHER)
 
 
 async def test_a_user_is_told_what_it_may(

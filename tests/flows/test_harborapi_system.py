@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 from harborapi import HarborAsyncClient
 from harborapi.exceptions import BadRequest, StatusError, Unauthorized
-from harborapi.models import Configurations, CVEAllowlist, CVEAllowlistItem, LdapConf, ProjectMetadata, ProjectReq
+from harborapi.models import (
+    Configurations,
+    CVEAllowlist,
+    CVEAllowlistItem,
+    LdapConf,
+    OIDCTestReq,
+    ProjectMetadata,
+    ProjectReq,
+)
 
 from tests import slapd as servers
 from tests.flows.conformance import pushes
@@ -14,7 +22,7 @@ from tests.flows.content import image
 from tests.flows.harbor import signed_in, unused
 from tests.flows.stacks import Running
 from tests.flows.strict import Document
-from tests.slapd import Slapd, group_dn
+from tests.slapd import Slapd, dead_url, group_dn
 
 pytestmark = pytest.mark.anyio
 
@@ -91,6 +99,11 @@ async def test_configuration_is_read_and_changed(api: HarborAsyncClient):
         await api.update_config(Configurations(banner_message="", session_timeout=before.session_timeout.value))
     with pytest.raises(BadRequest):
         await api.update_config(Configurations(project_creation_restriction="nobody"))
+
+
+async def test_a_provider_that_is_none_is_told_of(api: HarborAsyncClient):
+    with pytest.raises(BadRequest):
+        await api.test_oidc(OIDCTestReq(url=dead_url().replace("ldap", "http"), verify_cert=False))
 
 
 async def test_allowlists_of_cves_are_kept(api: HarborAsyncClient):
