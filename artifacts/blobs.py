@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from artifacts import store
+from artifacts import limits, store
 from artifacts.models import Blob, BlobCommit, BlobLink, ManifestBlob
 from artifacts.upstream import registry
 from db.locks import advisory_lock
@@ -15,6 +15,7 @@ from db.prepared import fetch
 from oci.client import BlobInfo
 from oci.digest import Digest
 from oci.errors import BlobUnknown, Unavailable, Unsupported
+from oci.reference import project_of
 
 _FIND = """
 SELECT b.canonical, b.size
@@ -131,13 +132,17 @@ def sources(digest: Digest) -> list[str]:
     return list(dict.fromkeys(name for _, name in rows))
 
 
-def mount(repository: str, digest: Digest, source: str) -> bool:
+def mount(repository: str, digest: Digest, source: str, *, limited: bool = True) -> bool:
     """Link the source repository's blob into `repository`; False where the source doesn't hold it.
 
-    The caller has made sure that the actor may pull the source.
+    The caller has made sure that the actor may pull the source. `limited`: QuotaExceeded where the project has no room.
     """
     info = find(source, digest)
-    return info is not None and take(repository, digest, info, source)
+    if info is None:
+        return False
+    if limited:
+        limits.foresee_upload(project_of(repository), info.size, digest=digest)
+    return take(repository, digest, info, source)
 
 
 def take(repository: str, digest: Digest, info: BlobInfo, source: str) -> bool:

@@ -14,7 +14,7 @@ from graphlib import TopologicalSorter
 from itertools import islice
 
 import audit
-from artifacts import blobs, push, tagging
+from artifacts import blobs, limits, push, tagging, usage
 from artifacts.models import Blob, Manifest, ManifestChild, Repository, Tag
 from db.locks import advisory_lock
 from oci import manifest as oci_manifest
@@ -36,8 +36,8 @@ def copy(source: str, reference: Digest | str, target: str, *, actor: Actor, con
     """Copy an artifact of the repository `source` to `target`, with all its tags; its digest.
 
     The caller has made sure that the actor may pull the one and push to the other. What the target has already stays
-    as it is. Raises ManifestUnknown, NameUnknown (no such project), PreconditionFailed (an immutable tag would move, or
-    too much hangs on the artifact), Unavailable.
+    as it is. Raises ManifestUnknown, NameUnknown (no such project), QuotaExceeded, PreconditionFailed (an immutable tag
+    would move, or too much hangs on the artifact), Unavailable.
     """
     project = push.project_for(target)
     with _held(source, target):
@@ -46,6 +46,7 @@ def copy(source: str, reference: Digest | str, target: str, *, actor: Actor, con
             return Digest.parse(root.digest)
         graph = _collect(root)
         order = graph.bottom_up()
+        limits.foresee(project, usage.contents_of(order))
         for manifest_id in order:
             _carry(source, target, manifest_id)
         with push.arrival(project, target) as coming:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
-from django.db import transaction
+from django.db import OperationalError, transaction
 
 import audit
 from artifacts import listed, store, tagging, turns, usage
@@ -15,7 +16,7 @@ from db.locks import advisory_lock
 from db.prepared import fetch
 from oci import manifest as oci_manifest
 from oci.digest import Digest
-from oci.errors import Denied, ManifestUnknown
+from oci.errors import Denied, ManifestUnknown, Unavailable
 from oci.reference import project_of
 from rbac.actors import Actor
 
@@ -84,7 +85,14 @@ def delete(repository: str, digest: Digest, *, actor: Actor, context: audit.Cont
             with usage.released(held.project_id, [each.pk for each in gone]):
                 _delete_rows(repository, gone, actor=actor, context=context)
         for manifest in gone:
-            _delete_upstream(repository, manifest)
+            _delete_upstream(repository, Digest.parse(manifest.digest))
+
+
+def take_back(repository: str, digest: Digest) -> None:
+    """Take out of the store what a push left there that was refused in the end, as far as that can be done now."""
+    with suppress(Unavailable, OperationalError), advisory_lock(repository):  # keeps out whoever pushes the same
+        if not Manifest.objects.filter(repository__name=repository, digest=str(digest)).exists():
+            _delete_upstream(repository, digest)
 
 
 def _with_referrers(manifest: Manifest) -> list[Manifest]:
@@ -124,13 +132,12 @@ def _delete_rows(repository: str, gone: list[Manifest], *, actor: Actor, context
         )
 
 
-def _delete_upstream(repository: str, manifest: Manifest) -> None:
+def _delete_upstream(repository: str, digest: Digest) -> None:
     """Take the copy in the store away.
 
     Distribution then unlinks the blob of the same digest too, be it our copy of a manifest it refused or a blob that
     happens to have a manifest's bytes; where a manifest names that, its link is put back.
     """
-    digest = Digest.parse(manifest.digest)
     if digest.algorithm != "sha256":
         store.forget_revision(repository, digest)
         return

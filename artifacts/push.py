@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 import audit
-from artifacts import blobs, configs, listed, store, tagging, turns, usage
+from artifacts import blobs, configs, limits, listed, manifests, store, tagging, turns, usage
 from artifacts.models import Blob, BlobLink, Manifest, ManifestBlob, ManifestChild, Repository
 from artifacts.upstream import registry
 from db.locks import advisory_lock
@@ -26,6 +26,7 @@ from oci.errors import (
     ManifestTooLarge,
     ManifestUnknown,
     NameUnknown,
+    PreconditionFailed,
     Unavailable,
 )
 from oci.reference import project_of
@@ -49,6 +50,7 @@ def push(
     content_type: str,
     *,
     tags: Sequence[str] = (),
+    limited: bool = True,
     actor: Actor,
     context: audit.Context,
 ) -> Pushed:
@@ -56,26 +58,40 @@ def push(
 
     Everything it names must be in the repository already, but for foreign layers and its subject. The bytes go
     upstream by digest first, then the rows, the tags and the audit record are written in one transaction: nobody
-    sees half a push. Raises ManifestInvalid, ManifestTooLarge, ManifestBlobUnknown, DigestInvalid, NameUnknown,
-    PreconditionFailed (an immutable tag would move), Unavailable.
+    sees half a push. `limited`: the project's quota counts. Raises ManifestInvalid, ManifestTooLarge,
+    ManifestBlobUnknown, DigestInvalid, NameUnknown, QuotaExceeded, PreconditionFailed (an immutable tag would move),
+    Unavailable.
     """
-    if len(payload) > settings.MANIFEST_LIMIT:
-        raise ManifestTooLarge(f"manifest is {len(payload)} bytes, more than {settings.MANIFEST_LIMIT}")
     digest = _digest_of(payload, reference)
     parsed = oci_manifest.parse(payload, content_type)
     project = project_for(repository)
     names = tuple(dict.fromkeys([*([reference] if isinstance(reference, str) else []), *tags]))
-    # Shared with other pushes; keeps out a deletion of what this manifest names until its rows say so.
-    with advisory_lock(repository, shared=True):
+    with _storing(repository) as stored, advisory_lock(repository, shared=True):
+        # The lock is shared with other pushes, and keeps out a deletion of what is named here until the rows say so.
         contents = _locate(repository, parsed)
         if not Manifest.objects.filter(repository__name=repository, digest=str(digest)).exists():
+            if limited:
+                limits.foresee(project, _sizes(digest, payload, contents))
             store_upstream(repository, digest, parsed.media_type, payload)
+            stored.append(digest)
             contents = replace(contents, attributes=configs.told_by(parsed, contents.blobs))
-        with arrival(project, repository) as coming:
+        with arrival(project, repository, limited=limited) as coming:
             row = write_manifest(coming, digest, parsed, payload, contents)
             coming.touched.update(tagging.move(coming.repository, row.pk, names))
             record(row, names, actor, context)
     return Pushed(digest, parsed.subject.digest if parsed.subject else None, names)
+
+
+@contextmanager
+def _storing(repository: str) -> Iterator[list[Digest]]:
+    """The block stores manifests upstream and notes which: they are taken back if a rule refuses them in the end."""
+    stored: list[Digest] = []
+    try:
+        yield stored
+    except (limits.QuotaExceeded, PreconditionFailed):
+        for digest in stored:
+            manifests.take_back(repository, digest)
+        raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +106,19 @@ class Arrival:
 
 
 @contextmanager
-def arrival(project: Project, repository: str) -> Iterator[Arrival]:
-    """The transaction in which all that comes to a repository at once is written and counted. The repository's row is
-    made when it isn't there. Unavailable where that or the project goes meanwhile."""
+def arrival(project: Project, repository: str, *, limited: bool = True) -> Iterator[Arrival]:
+    """The transaction in which all that comes to a repository at once is written, counted and judged by the project's
+    quota. The repository's row is made when it isn't there. Raises QuotaExceeded, and Unavailable where that or the
+    project goes meanwhile."""
     try:
         with transaction.atomic():
             coming = Arrival(turns.enter(project, repository))
             yield coming
             listed.settle(coming.repository.pk, coming.touched, made=coming.made)
-            usage.count(project.pk, coming.contents)
+            if coming.contents:
+                added, before = usage.count(project.pk, coming.contents)
+                if limited:
+                    limits.admit(project, added, before)
     except IntegrityError as error:
         raise Unavailable("the project or the repository was deleted meanwhile") from error
 
@@ -119,6 +139,8 @@ def record(row: Manifest, tags: Sequence[str], actor: Actor, context: audit.Cont
 
 
 def _digest_of(payload: bytes, reference: Digest | str) -> Digest:
+    if len(payload) > settings.MANIFEST_LIMIT:
+        raise ManifestTooLarge(f"manifest is {len(payload)} bytes, more than {settings.MANIFEST_LIMIT}")
     if isinstance(reference, str):
         return Digest.of(payload)
     digest = Digest.of(payload, reference.algorithm)
@@ -129,7 +151,7 @@ def _digest_of(payload: bytes, reference: Digest | str) -> Digest:
 
 def project_for(repository: str) -> Project:
     """The project that a repository of this name belongs to, be it there or not; NameUnknown."""
-    project = Project.objects.filter(name=project_of(repository)).first()
+    project = Project.objects.select_related("quota").filter(name=project_of(repository)).first()
     if project is None:
         raise NameUnknown(f"there is no project {project_of(repository)}", detail={"name": repository})
     return project

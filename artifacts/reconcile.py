@@ -71,9 +71,10 @@ def reconcile(
 ) -> Iterator[Difference]:
     """Every difference, repository by repository.
 
-    `adopt` brings what the store has into the database, making projects as needed; `into` names the project for
-    repositories whose names have no project (`busybox` becomes `<into>/busybox`). `repair` puts back into the
-    store what the database has. `only` looks at one repository. Raises Unavailable when the upstream registry is away.
+    `adopt` brings what the store has into the database, whatever quotas say, making projects as needed; `into` names
+    the project for repositories whose names have no project (`busybox` becomes `<into>/busybox`). `repair` puts back
+    into the store what the database has. `only` looks at one repository. Raises Unavailable when the upstream registry
+    is away.
     """
     names = [only] if only else store.repositories()
     for name in names:
@@ -163,8 +164,8 @@ def _adopt_manifest(name: str, target: str, digest: Digest) -> None:
         projects.actions.create(project, owner=None, actor=SYSTEM, context=audit.Context())
     if name != target:
         for descriptor in (*parsed.blobs, *(child for child in parsed.children if not child.is_manifest)):
-            blobs.mount(target, descriptor.digest, name)
-    push.push(target, digest, payload, parsed.media_type, actor=SYSTEM, context=audit.Context())
+            blobs.mount(target, descriptor.digest, name, limited=False)
+    push.push(target, digest, payload, parsed.media_type, limited=False, actor=SYSTEM, context=audit.Context())
 
 
 def _media_type(payload: bytes) -> str:

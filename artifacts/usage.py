@@ -11,46 +11,58 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from django.db import connection
+from django.db.models import F, Func, IntegerField
 
 from artifacts.models import Manifest, ManifestBlob
 from db.locks import transaction_lock
 from db.prepared import fetch
+from projects.quotas import Figures
 
-_HELD = """
-SELECT digest FROM artifacts_projectblob WHERE project_id = %s AND digest = ANY(%s::text[])
-ORDER BY digest FOR KEY SHARE
-"""
-_ADD = """
-WITH added AS (
+# What counts already is locked in the order of its digests, and the rest inserted in that order: no two can deadlock.
+_COUNT = """
+WITH held AS MATERIALIZED (
+    SELECT digest FROM artifacts_projectblob
+    WHERE project_id = %(project)s AND digest = ANY(%(digests)s::text[])
+    ORDER BY digest FOR KEY SHARE
+), added AS (
     INSERT INTO artifacts_projectblob (project_id, digest, size)
-    SELECT %s, n.digest, n.size FROM unnest(%s::text[], %s::bigint[]) AS n(digest, size) ORDER BY n.digest
+    SELECT %(project)s, n.digest, n.size FROM unnest(%(digests)s::text[], %(sizes)s::bigint[]) AS n(digest, size)
+    WHERE n.digest NOT IN (SELECT digest FROM held)
+    ORDER BY n.digest
     ON CONFLICT (project_id, digest) DO NOTHING
-    RETURNING project_id, digest, size
+    RETURNING digest, size
 ), noted AS (
     INSERT INTO projects_usagechange (project_id, bytes)
-    SELECT project_id, sum(size) FROM added GROUP BY project_id HAVING sum(size) > 0
+    SELECT %(project)s, sum(size) FROM added HAVING sum(size) > 0
+    RETURNING bytes
 )
-SELECT digest, size FROM added
+SELECT ARRAY(SELECT digest FROM held UNION ALL SELECT digest FROM added),
+       coalesce((SELECT bytes FROM noted), 0),
+       coalesce(q.hard, -1),
+       coalesce(q.used, 0)
+           + coalesce((SELECT sum(c.bytes) FROM projects_usagechange c WHERE c.project_id = %(project)s), 0)::bigint
+FROM (SELECT) one LEFT JOIN projects_quota q ON q.project_id = %(project)s
 """
 
 
-def count(project: int, contents: Mapping[str, int]) -> int:
-    """Count `contents` (bytes by digest) for a project from this transaction on; how many bytes of them are new to it.
+def count(project: int, contents: Mapping[str, int]) -> tuple[int, Figures]:
+    """Count `contents` (bytes by digest) for a project from this transaction on. Answers how many bytes of them are new
+    to it, and its figures before.
 
     What counts already is held by a lock that pushes share, so that no deletion takes it away before they are seen to
     need it. Two pushes wait for each other only where both bring the same new content.
     """
-    missing, added = dict(contents), 0
-    while missing:
-        for (digest,) in fetch(_HELD, (project, sorted(missing))):
+    missing, total = dict(contents), 0
+    while True:
+        digests = sorted(missing)
+        sizes = [missing[digest] for digest in digests]
+        values = {"project": project, "digests": digests, "sizes": sizes}
+        counted, added, hard, used = fetch(_COUNT, values)[0]
+        total += added
+        for digest in counted:
             del missing[digest]
-        if missing:
-            names = sorted(missing)
-            for digest, size in fetch(_ADD, (project, names, [missing[name] for name in names])):
-                added += size
-                del missing[digest]
-        # What is left was counted by somebody else just now: it must be held too.
-    return added
+        if not missing:  # else somebody has counted it just now, and it must be held too
+            return total, Figures(project, hard, used + added - total)
 
 
 _GONE = "SELECT unnest(%(names)s::text[])"
@@ -88,7 +100,7 @@ SELECT project_id, -sum(size) FROM released GROUP BY project_id HAVING sum(size)
 @contextmanager
 def released(project: int, manifests: Sequence[int]) -> Iterator[None]:
     """The block deletes these manifests (ids): what nothing else in the project needs counts no longer."""
-    names = _contents_of(manifests)
+    names = sorted(contents_of(manifests))
     yield
     _release(_GONE, {"project": project, "names": names, "repository": None})
 
@@ -98,10 +110,12 @@ def release_repository(project: int, repository: int) -> None:
     _release(_OF_REPOSITORY, {"project": project, "repository": repository})
 
 
-def _contents_of(manifests: Sequence[int]) -> list[str]:
-    blobs = ManifestBlob.objects.filter(manifest__in=manifests).values_list("blob__canonical", flat=True).distinct()
-    own = Manifest.objects.filter(pk__in=manifests).values_list("digest", flat=True)
-    return sorted({*blobs, *own})
+def contents_of(manifests: Sequence[int]) -> dict[str, int]:
+    """What these manifests (ids) take of the store, themselves included: bytes by digest."""
+    named = ManifestBlob.objects.filter(manifest__in=manifests).values_list("blob__canonical", "blob__size").distinct()
+    length = Func(F("payload"), function="octet_length", output_field=IntegerField())
+    own = Manifest.objects.filter(pk__in=manifests).values_list("digest", length)
+    return dict(named) | dict(own)
 
 
 def _release(candidates: str, values: Mapping[str, int | list[str] | None]) -> None:

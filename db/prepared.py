@@ -1,14 +1,16 @@
 """Hand-written, prepared statements on Django's connection: the hot reads, at one cheap round trip each."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psycopg
 from django.db import InterfaceError, OperationalError, connection
 
+Parameters = Sequence[object] | Mapping[str, object]
 
-def fetch(sql: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
+
+def fetch(sql: str, parameters: Parameters) -> list[tuple[Any, ...]]:
     """All rows of one statement, prepared by the server at its first use on this connection.
 
     Outside a transaction a statement that finds its connection dead is sent once more on a new one, so only use
@@ -27,7 +29,7 @@ def fetch(sql: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
     return _fetch(sql, parameters)
 
 
-def _fetch(sql: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
+def _fetch(sql: str, parameters: Parameters) -> list[tuple[Any, ...]]:
     with connection.wrap_database_errors:
         rows: list[tuple[Any, ...]] = _cursor(connection.connection).execute(sql, parameters, prepare=True).fetchall()
     return rows

@@ -6,12 +6,12 @@ from __future__ import annotations
 import time
 from functools import wraps
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 
 from artifacts import blobs
 from oci.reference import parse_repository
 from proxy.edge import View, authorize, endpoint
-from proxy.uploads import check_chunk, parse_upload
+from proxy.uploads import check_chunk, check_room, one_digest, parse_upload
 
 REMEMBERED = 60  # seconds that nginx may go by an answer; never longer than the token lives
 
@@ -41,14 +41,17 @@ def pull(request: HttpRequest) -> HttpResponse:
 @_without_challenge
 @endpoint("GET")
 def push(request: HttpRequest) -> HttpResponse:
-    """May this PATCH or PUT of an upload's bytes go upstream? Notes the digest of a commit that may."""
+    """May these bytes of an upload go upstream? Notes the digest of a commit that may."""
     repository = parse_repository(request.META.get("HTTP_X_REPOSITORY", ""))
     authorize(request, repository, "pull", "push")
     method = request.META.get("HTTP_X_ORIGINAL_METHOD", "")
+    query = request.META.get("HTTP_X_ORIGINAL_URI", "").partition("?")[2]
     if method in {"PATCH", "PUT"}:
-        query = request.META.get("HTTP_X_ORIGINAL_URI", "").partition("?")[2]
         location = f"/v2/{repository}/blobs/uploads/{parse_upload(request.META.get('HTTP_X_UPLOAD', ''))}?{query}"
         digest = check_chunk(request, method, location)
+        check_room(request, repository, digest)
         if digest is not None:
             blobs.note_commit(repository, digest)
+    elif method == "POST":  # a whole blob in one request
+        check_room(request, repository, one_digest(QueryDict(query)))
     return HttpResponse(status=204)

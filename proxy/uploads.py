@@ -10,7 +10,7 @@ from typing import BinaryIO, cast
 
 from django.http import HttpRequest, HttpResponse, QueryDict
 
-from artifacts import blobs, store
+from artifacts import blobs, limits, store
 from artifacts import uploads as resumable
 from artifacts.upstream import registry
 from oci.client import BlobInfo
@@ -26,8 +26,8 @@ from oci.errors import (
     Unavailable,
 )
 from oci.reference import parse_repository, project_of
+from projects import quotas
 from projects.machines import standing
-from projects.models import Project
 from proxy.edge import authorize, body_length, endpoint
 from rbac.policy import can
 from tokens.claims import Claims
@@ -35,6 +35,7 @@ from tokens.claims import Claims
 FAILED = "HTTP_X_UPLOAD_FAILED"  # nginx says who refused an upload: its `gate`, or the `upstream` registry
 MOUNT_TRIES = 20  # places asked for a blob: the notes of commits, which anybody can have made, may be wrong
 _UPLOAD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.=-]{0,127}", re.ASCII)
+_LENGTH = re.compile(r"\d{1,18}", re.ASCII)
 _CONTENT_RANGE = re.compile(r"(?:bytes )?(\d{1,18})-(\d{1,18})(?:/(?:\d{1,18}|\*))?", re.ASCII)
 
 
@@ -45,13 +46,18 @@ def uploads(request: HttpRequest, name: str) -> HttpResponse:
     mount = request.GET.get("mount")
     source = parse_repository(request.GET["from"]) if mount and request.GET.get("from") else None
     claims = authorize(request, repository, "pull", "push", also=f"repository:{source}:pull" if source else None)
-    if not Project.objects.filter(name=project_of(repository)).exists():
+    figures = quotas.figures(project_of(repository))
+    if figures is None:
         raise NameUnknown(detail={"name": repository})
     digest = one_digest(request.GET) if "digest" in request.GET else None
+    if digest:
+        check_room(request, repository, digest)
     if _without_body(request):
         raise Unavailable
     if mount and _mount(repository, Digest.parse(mount), source, claims):
         return _created(repository, Digest.parse(mount))
+    if not digest:
+        limits.check_not_full(project_of(repository), figures)
     location = registry().start_upload(repository)
     if digest:
         try:
@@ -136,6 +142,7 @@ def upload(request: HttpRequest, name: str, upload: str) -> HttpResponse:
         raise _failure(repository, location)
     if request.method in {"PATCH", "PUT"}:
         digest = check_chunk(request, request.method, location)
+        check_room(request, repository, digest)
         if digest is not None and digest.algorithm != "sha256" and not _without_body(request):
             return _commit(request, repository, location, digest)
         raise Unavailable  # the gate refused what is allowed now: it was away, or has just been told otherwise
@@ -182,15 +189,12 @@ def check_chunk(request: HttpRequest, method: str, location: str) -> Digest | No
     (416) for a chunk that doesn't begin where the upload ends, SizeInvalid for one that isn't as long as its range,
     DigestInvalid, BlobUploadUnknown.
     """
-    content_range = request.META.get("HTTP_CONTENT_RANGE")
     length = request.META.get("HTTP_X_CONTENT_LENGTH")
     digest = None
     if method == "PUT":
         digest = one_digest(QueryDict(location.partition("?")[2]))
-    if content_range is not None:
-        match = _CONTENT_RANGE.fullmatch(content_range.strip())
-        if match is None or int(match[2]) < int(match[1]):
-            raise RangeInvalid(f"malformed Content-Range {content_range[:80]!r}")
+    match = _content_range(request)
+    if match is not None:
         span = int(match[2]) - int(match[1]) + 1
         if length and length != str(span):
             raise SizeInvalid(f"the chunk is {length[:20]} bytes, its Content-Range names {span}")
@@ -200,6 +204,30 @@ def check_chunk(request: HttpRequest, method: str, location: str) -> Digest | No
         if int(match[1]) != status[1]:
             raise RangeInvalid(f"the chunk begins at {match[1]}, the upload ends at {status[1]}")
     return digest
+
+
+def _content_range(request: HttpRequest) -> re.Match[str] | None:
+    """The place that a chunk says it has; RangeInvalid for what is none."""
+    text = request.META.get("HTTP_CONTENT_RANGE")
+    if text is None:
+        return None
+    match = _CONTENT_RANGE.fullmatch(text.strip())
+    if match is None or int(match[2]) < int(match[1]):
+        raise RangeInvalid(f"malformed Content-Range {text[:80]!r}")
+    return match
+
+
+def check_room(request: HttpRequest, repository: str, digest: Digest | None) -> None:
+    """Refuse bytes that are announced and that the project has no room for: QuotaExceeded. What streams without a
+    length, as docker's does, is judged with its manifest."""
+    length = request.META.get("HTTP_X_CONTENT_LENGTH") or request.META.get("CONTENT_LENGTH") or ""
+    if not _LENGTH.fullmatch(length):
+        return
+    chunk = _content_range(request)
+    size = int(chunk[2]) + 1 if chunk else int(length)
+    # Without a range and a digest it is one PATCH with all of a blob.
+    whole = chunk is None and digest is None
+    limits.foresee_upload(project_of(repository), size, digest=digest, is_whole=whole)
 
 
 def one_digest(query: QueryDict) -> Digest:

@@ -5,6 +5,7 @@ from functools import cache
 from django.contrib.auth.hashers import make_password
 
 from api import totals
+from artifacts import limits
 from audit import Context, restraint
 from configuration import values
 from projects.models import Member, Project, Quota
@@ -47,6 +48,7 @@ def join(project, who, role) -> Member:
 
 
 def forget_everything():
+    limits.forget()
     totals.forget()
     values.forget()
     directory.forget()

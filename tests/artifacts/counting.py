@@ -2,7 +2,7 @@
 
 import json
 
-from artifacts import recount
+from artifacts import limits, recount
 from artifacts.models import Blob, Manifest
 from projects import quotas
 from projects.models import Project, Quota
@@ -42,3 +42,4 @@ def assert_no_differences() -> None:
 
 def limit(project: Project, hard: int) -> None:
     quotas.set_limit(Quota.objects.get(project=project), hard, actor=SYSTEM, context=CONTEXT)
+    limits.forget()

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 import pytest
 from django.db import connection, transaction
 
-from artifacts import repositories, usage
+from artifacts import limits, repositories
 from artifacts.models import Manifest, ProjectBlob
 from oci.errors import NameUnknown
 from projects import quotas
@@ -150,16 +150,15 @@ def held_open(monkeypatch, *deeds: Callable[[], int]) -> Iterator[list[int]]:
     done, go_on = threading.Semaphore(0), threading.Event()
     answers: list[int] = []
     threads: list[threading.Thread] = []
-    count = usage.count
+    admit = limits.admit
 
-    def stop(*arguments) -> int:
-        added = count(*arguments)
+    def stop(*arguments) -> None:
+        admit(*arguments)
         if threading.current_thread() in threads:
             done.release()
             assert go_on.wait(30)
-        return added
 
-    monkeypatch.setattr(usage, "count", stop)
+    monkeypatch.setattr(limits, "admit", stop)
 
     def run(deed: Callable[[], int]) -> None:
         try:
