@@ -12,26 +12,15 @@ from rest_framework.response import Response
 from api import places
 from api.document import LISTED, Moment, operation
 from api.endpoint import Endpoint
+from api.log_filters import RECORDS, check_cost
 from api.paging import paged
-from api.query import Field, Listing, a_number, a_time
 from api.times import written
 from audit.events import EVENT_TYPES
 from audit.models import AuditRecord
+from db.prepared import planned_anew
 from rbac.policy import SYSTEM_SCOPE, can
 
 FURTHEST = 10_000  # records that are counted and that pages reach back: the table grows without bound
-
-_RECORDS = Listing(
-    fields={
-        "id": Field("id", a_number),
-        "username": Field("actor"),
-        "resource": Field("resource"),
-        "resource_type": Field("resource_type"),
-        "operation": Field("operation"),
-        "op_time": Field("at", a_time),
-    },
-    order=["-at", "-id"],  # the key of each partition
-)
 
 
 class AuditLogShape(TypedDict):
@@ -73,13 +62,15 @@ def _extended(record: AuditRecord) -> AuditLogExtShape:
 
 class _Log(Endpoint):
     def page(self, request: Request, rows: QuerySet[AuditRecord], shape: Callable[[AuditRecord], object]) -> Response:
-        rows = _RECORDS.narrow(rows, request.query_params.get("q", ""))
-        rows = _RECORDS.sort(rows, request.query_params.get("sort", ""))
+        q = request.query_params.get("q", "")
 
         def shapes(found: Sequence[AuditRecord]) -> list[object]:
             return [shape(record) for record in found]
 
-        return paged(request, rows, shapes, at_most=FURTHEST)
+        with planned_anew():
+            rows = RECORDS.sort(RECORDS.narrow(rows, q), request.query_params.get("sort", ""))
+            check_cost(rows, q, at_most=FURTHEST)
+            return paged(request, rows, shapes, at_most=FURTHEST)
 
     def everywhere(self) -> QuerySet[AuditRecord]:
         """All there is; without being an administrator, of the projects whose log one may read."""

@@ -72,7 +72,7 @@ def paged(
     elif at_most is not None and page.start >= at_most:
         raise BadRequest(f"pages by number reach back {at_most} entries: follow the links, or narrow the list with q")
     else:
-        found = _by_number(rows, page)
+        found = _by_number(rows, page) if at_most is None else list(rows[page.start : page.start + page.size + 1])
     more, found = len(found) > page.size, found[: page.size]
     ends_here = not more and not after and (found or not page.start)
     if ends_here:

@@ -171,11 +171,16 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A list's filters and orders. `special` keys have conditions of their own; `order` is the usual one."""
+    """A list's filters and orders. `special` keys have conditions of their own; `order` is the usual one.
+
+    With `sorts` the list is ordered by one of those keys and nothing else: each has the columns of an index, for a
+    table that nobody can sort.
+    """
 
     fields: Mapping[str, Field]
     order: Sequence[str]
     special: Mapping[str, Callable[[Term], Q]] | None = None
+    sorts: Mapping[str, Sequence[str]] | None = None
 
     def narrow(self, rows: QuerySet[Row], q: str) -> QuerySet[Row]:
         """The rows that match `q`; BadRequest for an unknown key."""
@@ -190,8 +195,14 @@ class Listing:
         """The rows in the order asked for, or the default one; always total, so that pages don't overlap."""
         asked = [(self._spelled(key), descending) for key, descending in parse_sort(sort)]
         keys = [f"{'-' if descending else ''}{self._field(key).path}" for key, descending in asked]
-        order = keys or list(self.order)
+        order = (self._indexed(asked) if self.sorts else keys) or list(self.order)
         return rows.order_by(*order, "-pk" if order[-1].startswith("-") else "pk")
+
+    def _indexed(self, asked: Sequence[tuple[str, bool]]) -> list[str]:
+        sorts = self.sorts or {}
+        if len(asked) > 1 or any(key not in sorts for key, _ in asked):
+            raise BadRequest(f"this list is sorted by one of {', '.join(sorted(sorts))}")
+        return [f"{'-' if descending else ''}{column}" for key, descending in asked for column in sorts[key]]
 
     def _spelled(self, key: str) -> str:
         """The key as we write it: Harbor's clients write `ProjectID` for `project_id`, too."""

@@ -30,6 +30,7 @@ class AuditRecord(models.Model):
         indexes = [
             models.Index(fields=["project", "at", "id"], name="audit_record_project"),
             models.Index(fields=["actor", "at", "id"], name="audit_record_actor"),
+            models.Index(fields=["operation", "resource_type", "at", "id"], name="audit_record_kind"),
         ]
 
     def __str__(self) -> str:
