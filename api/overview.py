@@ -13,6 +13,7 @@ from api.document import Query, operation
 from api.endpoint import Endpoint
 from api.errors import Unprocessable
 from artifacts.models import Blob, Repository
+from db.prepared import planned_anew
 from projects.models import Project
 
 _FOUND = 100  # of each kind; Harbor answers all there are
@@ -69,13 +70,16 @@ class Search(Endpoint):
         wanted = request.query_params.get("q", "")
         if not wanted:
             raise Unprocessable("q in query is required")
+        with planned_anew():
+            return Response(self._found(wanted))
+
+    def _found(self, wanted: str) -> SearchShape:
         known = Project.objects.visible_to(self.actor).select_related("owner")
         found = list(known.filter(name__icontains=wanted).order_by("name")[:_FOUND])
         listable = Repository.objects.filter(project__in=places.projects_with(self.actor, "repository:list"))
         rows = list(listable.filter(name__icontains=wanted).select_related("project").order_by("name")[:_FOUND])
         shown = [self._repository(row, shape) for row, shape in zip(rows, repositories.shapes(rows), strict=True)]
-        answer: SearchShape = {"project": projects.shapes(found, self.actor), "repository": shown}
-        return Response(answer)
+        return {"project": projects.shapes(found, self.actor), "repository": shown}
 
     def _repository(self, row: Repository, shape: repositories.RepositoryShape) -> SearchRepositoryShape:
         return {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlencode
@@ -14,8 +15,10 @@ from rest_framework.response import Response
 
 from api import keyset, totals
 from api.errors import BadRequest, Unprocessable
+from db.prepared import planned_anew
 
 _DEFAULT, _LARGEST = 10, 100
+_NARROWING = {"q", "name", "entityname", "username"}  # what finds few rows or many, as the value is
 _NEAR = 1000  # rows that are skipped by reading them
 _NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 
@@ -65,6 +68,17 @@ def paged(
     lies before. With `at_most` pages by number reach no further than that many rows, nor does the total: for what grows
     without bound. `total` is how many rows there are, where that is known.
     """
+    with planned_anew() if request.query_params.keys() & _NARROWING else nullcontext():
+        return _paged(request, rows, shape, at_most, total)
+
+
+def _paged(
+    request: Request,
+    rows: QuerySet[Row],
+    shape: Callable[[Sequence[Row]], list[Any]],
+    at_most: int | None,
+    total: int | None,
+) -> Response:
     page = Page.of(request)
     order = keyset.order_of(rows)
     if after := request.query_params.get("after"):

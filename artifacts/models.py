@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Upper
 from django.utils import timezone
 
 from projects.models import Label, Project
@@ -23,6 +25,9 @@ class Repository(models.Model):
     artifact_count = models.BigIntegerField(default=0, db_default=0, help_text="that are listed: see artifacts.listed")
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes = [GinIndex(OpClass(Upper("name"), "gin_trgm_ops"), name="repository_name_parts")]
 
     def __str__(self) -> str:
         return self.name

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models import Exists, F, Func, OuterRef, Q, Value
+from django.db.models.functions import Upper
 from django.utils import timezone
 
 from oci.pattern import LONGEST
@@ -96,8 +98,11 @@ class Project(models.Model):
     objects = ProjectQuerySet.as_manager()
 
     class Meta:
-        # What anybody may see, found among any number of private ones.
-        indexes = [models.Index(fields=["id"], name="project_public", condition=Q(public=True))]
+        indexes = [
+            # What anybody may see, found among any number of private ones.
+            models.Index(fields=["id"], name="project_public", condition=Q(public=True)),
+            GinIndex(OpClass(Upper("name"), "gin_trgm_ops"), name="project_name_parts"),
+        ]
 
     def __str__(self) -> str:
         return self.name

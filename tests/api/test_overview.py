@@ -1,12 +1,14 @@
 """Audit logs, statistics and search."""
 
 import pytest
+from django.db import connection
 
 import audit
 from api import logs
 from artifacts.models import Blob, Repository
 from audit.models import AuditRecord
 from configuration import values
+from projects.models import Project
 from rbac.models import User
 from tests.api.caller import NOBODY, error_of, links
 from tests.people import CONTEXT, join, make_project
@@ -120,3 +122,25 @@ def test_administrators_learn_which_events_can_be_switched_off(root, alice):
     before = AuditRecord.objects.count()
     assert root.post("projects", {"project_name": "quiet"}).status_code == 201
     assert AuditRecord.objects.count() == before
+
+
+@pytest.mark.parametrize(("model", "index"), [(Project, "project_name_parts"), (Repository, "repository_name_parts")])
+def test_a_part_of_a_name_is_found_by_an_index(db, model, index):
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")  # of a few rows PostgreSQL would read all
+    assert index in model.objects.filter(name__icontains="Tool").explain()
+
+
+@pytest.mark.parametrize("wanted", ["%", "_", "\\", "o%l", "x" * 5000, "\u0130", "'; --"])
+def test_odd_characters_find_nothing_but_themselves(root, wanted):
+    Repository.objects.create(name="open/tool", project=make_project("open", public=True))
+    answer = root.get("search", q=wanted)
+    assert answer.status_code in {200, 400}
+    if answer.status_code == 200:
+        assert answer.json() == {"project": [], "repository": []}
+
+
+def test_one_or_two_letters_are_found_too(root):
+    Repository.objects.create(name="open/tool", project=make_project("open", public=True))
+    for wanted in ("t", "OL", "/"):
+        assert [row["repository_name"] for row in root.get("search", q=wanted).json()["repository"]] == ["open/tool"]
