@@ -132,6 +132,10 @@ class Allowlist(serializers.Serializer[Any]):
     update_time = serializers.CharField(required=False)
 
 
+class QuotaUpdate(serializers.Serializer[Any]):
+    hard = serializers.DictField(child=serializers.IntegerField())
+
+
 class ProjectUpdate(serializers.Serializer[Any]):
     project_name = serializers.CharField(required=False, allow_blank=True, max_length=_SHORT)  # never changed
     public = serializers.BooleanField(required=False, allow_null=True, default=None)

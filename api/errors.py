@@ -138,6 +138,8 @@ _WORDS: list[tuple[type[Exception], type[ApiError]]] = [
     (projects.ProjectExists, Conflict),
     (projects.ProjectUnknown, NotFound),
     (projects.ProjectNotEmpty, PreconditionFailed),
+    (projects.InvalidQuota, BadRequest),
+    (projects.QuotaUnknown, NotFound),
     (projects.MemberExists, Conflict),
     (projects.MemberUnknown, NotFound),
     (projects.RoleNotAssignable, BadRequest),

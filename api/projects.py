@@ -21,12 +21,12 @@ from api.paging import paged
 from api.query import Field, Listing, a_flag, a_number, a_time
 from api.times import written
 from artifacts.models import Repository
-from projects import actions, allowlists, metadata
+from projects import actions, allowlists, metadata, quotas
 from projects.models import Member, Project
 from rbac.actors import Actor
 from rbac.matrix import DEVELOPER, GUEST, LIMITED_GUEST, MAINTAINER, PROJECT_ADMIN
 from rbac.models import GroupUser, User
-from rbac.policy import can
+from rbac.policy import SYSTEM_SCOPE, can
 
 _PROJECTS = Listing(
     fields={
@@ -91,8 +91,15 @@ class ProjectShape(TypedDict):
     cve_allowlist: CVEAllowlistShape
 
 
+class ProjectSummaryQuotaShape(TypedDict):
+    """Bytes by resource; -1 is no limit."""
+
+    hard: dict[str, int]
+    used: dict[str, int]
+
+
 class ProjectSummaryShape(TypedDict):
-    """The members are counted for those who may see them."""
+    """The members are counted for those who may see them; the quota is there while quotas are in force."""
 
     repo_count: int
     project_admin_count: NotRequired[int]
@@ -100,6 +107,7 @@ class ProjectSummaryShape(TypedDict):
     developer_count: NotRequired[int]
     guest_count: NotRequired[int]
     limited_guest_count: NotRequired[int]
+    quota: NotRequired[ProjectSummaryQuotaShape]
 
 
 class DeletableShape(TypedDict):
@@ -199,12 +207,22 @@ class Projects(Endpoint):
         body = bodies.read(bodies.NewProject, request)
         with transaction.atomic():
             project = metadata.create_project(
-                body["project_name"], _settings(body), owner=owner, actor=self.actor, context=self.context
+                body["project_name"],
+                _settings(body),
+                storage_limit=self._limit(body),
+                owner=owner,
+                actor=self.actor,
+                context=self.context,
             )
             _allow(self, project, body)
         by_name = request.headers.get("X-Resource-Name-In-Location", "").lower() in {"true", "1"}
         place = project.name if by_name else project.pk
         return Response(status=201, headers={"Location": f"/api/v2.0/projects/{place}"})
+
+    def _limit(self, body: dict[str, Any]) -> int | None:
+        """The storage limit that the body asks for (0: none is), if the caller may choose one; else it is ignored."""
+        wanted: int | None = body["storage_limit"] or None
+        return wanted if wanted is not None and can(self.actor, "quota:update", SYSTEM_SCOPE) else None
 
 
 class OneProject(Endpoint):
@@ -216,7 +234,8 @@ class OneProject(Endpoint):
 
     @operation("updateProject", body=bodies.ProjectUpdate, refuses=[403, 404])
     def put(self, request: Request, project_name_or_id: str) -> Response:
-        """updateProject: what isn't named stays."""
+        """updateProject: what isn't named stays. A storage limit is ignored, as in Harbor: its quota has an operation
+        of its own."""
         project = places.project(self, project_name_or_id, "project:update")
         body = bodies.read(bodies.ProjectUpdate, request)
         with transaction.atomic():
@@ -245,13 +264,16 @@ class Deletable(Endpoint):
 class Summary(Endpoint):
     @operation("getProjectSummary", answers=ProjectSummaryShape, refuses=[403, 404])
     def get(self, request: Request, project_name_or_id: str) -> Response:  # noqa: ARG002
-        """getProjectSummary: the members are counted for those who may see them."""
+        """getProjectSummary: the members are counted for those who may see them, and the quota is shown."""
         project = places.project(self, project_name_or_id, "project:read")
         summary: ProjectSummaryShape = {"repo_count": Repository.objects.filter(project=project).count()}
         if can(self.actor, "member:list", project):
             counts = dict(project.members.values_list("role").annotate(Count("pk")).order_by())
             counted = {name: counts.get(role, 0) for name, role in _COUNTS.items()}
             summary = cast(ProjectSummaryShape, {**summary, **counted})
+        figures = quotas.figures(project.pk) if quotas.is_enforced() else None
+        if figures is not None and can(self.actor, "quota:read", project):
+            summary["quota"] = {"hard": {quotas.STORAGE: figures.hard}, "used": {quotas.STORAGE: figures.used}}
         return Response(summary)
 
 
@@ -312,8 +334,6 @@ def _settings(body: dict[str, Any]) -> dict[str, Any]:
     would be taken and never come true."""
     if body["registry_id"]:
         raise NotThere("this version of Roadstead has no proxy-cache projects yet")
-    if body["storage_limit"] is not None and body["storage_limit"] > 0:
-        raise NotThere("this version of Roadstead has no quotas yet")
     given: dict[str, Any] = {**(body["metadata"] or {})}
     if body["public"] is not None and given.get(metadata.PUBLIC) is None:
         given[metadata.PUBLIC] = "true" if body["public"] else "false"

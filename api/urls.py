@@ -19,6 +19,7 @@ from api import (
     project_artifacts,
     project_robots,
     projects,
+    quotas,
     repositories,
     robots,
     systeminfo,
@@ -99,6 +100,8 @@ urlpatterns = [
     route("robots", robots.Robots),
     route("robots/{robot_id}", robots.OneRobot),
     route("permissions", permissions.Permissions),
+    route("quotas", quotas.Quotas),
+    route("quotas/{id}", quotas.OneQuota),
     route("repositories", repositories.AllRepositories),
     route("projects/{project_name}/repositories", repositories.Repositories),
     # The longest first: a repository's name may hold slashes.

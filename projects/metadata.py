@@ -46,12 +46,20 @@ class MetadataExists(ProjectError):
 
 @transaction.atomic
 def create_project(
-    name: str, given: Mapping[str, object], *, owner: User | None, actor: Actor, context: Context
+    name: str,
+    given: Mapping[str, object],
+    *,
+    storage_limit: int | None = None,
+    owner: User | None,
+    actor: Actor,
+    context: Context,
 ) -> Project:
     """A new project with this metadata. Raises InvalidMetadata, and what `projects.actions.create` does."""
     values = parse(given)
     public = values.pop(PUBLIC, "false") == "true"
-    project = actions.create(name, public=public, owner=owner, actor=actor, context=context)
+    project = actions.create(
+        name, public=public, storage_limit=storage_limit, owner=owner, actor=actor, context=context
+    )
     if values:
         project.metadata = values
         project.save(update_fields=["metadata"])

@@ -7,7 +7,7 @@ What is used is the figure of the quota's row and the changes since, which pushe
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from django.db import connection, transaction
@@ -23,6 +23,7 @@ from projects.errors import InvalidQuota, QuotaUnknown
 from projects.models import Project, Quota, UsageChange
 from rbac.actors import Actor
 
+STORAGE = "storage"  # the one resource that is limited
 UNLIMITED = -1
 WARNING = 85  # percent of the limit
 
@@ -120,6 +121,16 @@ def checked(hard: int) -> int:
     if hard != UNLIMITED and not 0 < hard <= _BIGGEST:
         raise InvalidQuota("a storage limit is a number of bytes above 0, or -1 for none")
     return hard
+
+
+def storage_in(limits: Mapping[str, int]) -> int:
+    """The storage among limits by resource, where there is nothing else; InvalidQuota."""
+    for resource in limits:
+        if resource != STORAGE:
+            raise InvalidQuota(f"the resource {resource[:60]!r} isn't limited: {STORAGE} is")
+    if STORAGE not in limits:
+        raise InvalidQuota(f"a limit of {STORAGE} is expected")
+    return checked(limits[STORAGE])
 
 
 def parse(text: str) -> int:

@@ -35,7 +35,6 @@ DEVIATIONS: dict[str, str] = {
     "getAddition 200: is *": "What comes is text, Markdown or JSON, with its own content type, as from Harbor.",
     "getConfigurations 200.uaa_client_secret: *": "No secret is ever shown.",
     "getInternalconfig 200.*.value: *": "A value is of its item's type, as from Harbor; the contract says object.",
-    "getProjectSummary 200.quota: *": "There are no quotas yet.",
     "getProjectSummary 200.registry: *": "There are no proxy-cache projects yet.",
     "getSystemInfo 200.authproxy_settings: *": "There is no sign-in by a proxy.",
     "{ListRobot,GetRobotByID} 200*.secret: *": "A robot's secret is shown where it is made, and nowhere else.",

@@ -60,7 +60,6 @@ def test_the_location_can_hold_the_name(alice):
         ({"project_name": "x", "metadata": {"public": "perhaps"}}, 400),
         ({"project_name": "x", "metadata": {"public": ["true"]}}, 400),
         ({"project_name": "x", "metadata": {"severity": "awful"}}, 400),
-        ({"project_name": "x", "storage_limit": 5}, 501),
         ({"project_name": "x", "registry_id": 5}, 501),
         ({"project_name": "x", "cve_allowlist": {"items": [{"cve_id": ""}]}}, 400),
     ],
@@ -177,7 +176,7 @@ def test_the_summary_counts_members_for_those_who_may_see_them(alice, bob, team)
     Repository.objects.create(name="team/x", project=team)
     assert alice.get("projects/team/summary").json() == {
         "repo_count": 1, "project_admin_count": 1, "maintainer_count": 0, "developer_count": 0, "guest_count": 0,
-        "limited_guest_count": 0,
+        "limited_guest_count": 0, "quota": {"hard": {"storage": -1}, "used": {"storage": 0}},
     }  # fmt: skip
     assert bob.get("projects/team/summary").json() == {"repo_count": 1}
 

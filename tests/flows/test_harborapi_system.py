@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from harborapi import HarborAsyncClient
-from harborapi.exceptions import BadRequest, StatusError, Unauthorized
+from harborapi.exceptions import BadRequest, NotFound, StatusError, Unauthorized
 from harborapi.models import (
     Configurations,
     CVEAllowlist,
@@ -14,6 +14,8 @@ from harborapi.models import (
     OIDCTestReq,
     ProjectMetadata,
     ProjectReq,
+    QuotaUpdateReq,
+    ResourceList,
 )
 
 from tests import slapd as servers
@@ -22,6 +24,7 @@ from tests.flows.content import image
 from tests.flows.harbor import signed_in, unused
 from tests.flows.stacks import Running
 from tests.flows.strict import Document
+from tests.flows.wire import Refused
 from tests.slapd import Slapd, dead_url, group_dn
 
 pytestmark = pytest.mark.anyio
@@ -55,6 +58,41 @@ async def test_it_counts(api: HarborAsyncClient, stack: Running):
     assert before.private_project_count is not None
     assert after.private_project_count == before.private_project_count + 1
     assert after.private_repo_count == before.private_repo_count + 1
+
+
+def storage_of(resources: ResourceList | None) -> int:
+    assert resources is not None
+    assert resources.root is not None
+    return resources.root["storage"]
+
+
+async def test_quotas_are_listed_by_usage_set_and_held_to(api: HarborAsyncClient, stack: Running):
+    name = unused("bounded")
+    await api.create_project(ProjectReq(project_name=name, public=False, storage_limit=10 * 1024**2))
+    project = await api.get_project(name)
+    pushes.push_content(stack.wire(), f"{name}/app", image(layers=1, size=500_000))
+    (quota,) = await api.get_quotas(reference="project", reference_id=str(project.project_id))
+    assert quota.id is not None
+    assert quota.ref is not None
+    assert quota.hard == ResourceList({"storage": 10 * 1024**2})
+    assert quota.ref.model_dump() == {"id": project.project_id, "name": name, "owner_name": "admin"}
+    used = storage_of(quota.used)
+    assert used > 500_000
+    by_usage = [storage_of(each.used) for each in await api.get_quotas(sort="-used.storage", page_size=3)]
+    assert by_usage == sorted(by_usage, reverse=True)
+    assert used in by_usage
+    assert quota == await api.get_quota(quota.id)
+
+    await api.update_quota(quota.id, QuotaUpdateReq(hard=ResourceList({"storage": 500_000})))
+    summary = await api.get_project_summary(name)
+    assert summary.quota is not None
+    assert (summary.quota.hard, summary.quota.used) == (ResourceList({"storage": 500_000}), quota.used)
+    with pytest.raises(Refused, match=f"the project {name} is full"):
+        pushes.push_content(stack.wire(), f"{name}/app", image(layers=1))
+    with pytest.raises(BadRequest):
+        await api.update_quota(quota.id, QuotaUpdateReq(hard=ResourceList({"storage": 0})))
+    with pytest.raises(NotFound):
+        await api.get_quota(10**9)
 
 
 async def test_it_finds_projects_and_repositories(api: HarborAsyncClient, stack: Running):

@@ -49,6 +49,19 @@ def test_terraform_keeps_a_project(terraform: Terraform):
     terraform.send("GET", place, status=404)
 
 
+def test_terraform_changes_how_much_a_project_may_hold(terraform: Terraform):
+    """It looks for the quota through all the pages, and sets it by the quota's own id."""
+    place = terraform.make("/projects", harbor_project(unused("tf")) | {"storage_limit": 2 * 1024**3})
+    project = int(place.removeprefix("/projects/"))
+    found = [each for each in all_pages(terraform, "/quotas/?page_size=100") if each["ref"]["id"] == project]
+    assert [each["hard"] for each in found] == [{"storage": 2 * 1024**3}]
+    for limit in (5 * 1024**3, -1):
+        terraform.send("PUT", f"/quotas/{found[0]['id']}", {"hard": {"storage": limit}})
+        assert terraform.send("GET", f"{place}/summary")["quota"]["hard"] == {"storage": limit}
+    terraform.send("DELETE", place)
+    assert terraform.send("GET", f"/quotas?reference=project&reference_id={project}") == []
+
+
 def test_terraform_reads_a_project_by_its_name(terraform: Terraform):
     name = unused("tf")
     for each in (name, f"{name}-more"):
