@@ -39,6 +39,7 @@ def test_the_cli_asks_with_all_that_nobody_said(cli: GoClient):
     cli.call("GET", "/audit-logs", **nothing)
     cli.call("GET", "/projects/library/auditlog-exts", **nothing)
     cli.call("GET", "/robots", **nothing)
+    cli.call("GET", "/quotas", page=0, page_size=0, reference="", reference_id="", sort="")
     for path in ("/health", "/systeminfo", "/systeminfo/volumes", "/statistics", "/configurations", "/permissions"):
         cli.call("GET", path)
 
@@ -190,6 +191,16 @@ def test_ansible_keeps_a_project_and_its_members(ansible: Terraform, stack: Runn
     ansible.send("PUT", f"{place}/members/{member['id']}", {"role_id": 1})
     ansible.send("DELETE", f"{place}/members/{member['id']}")
     ansible.send("DELETE", place)
+
+
+def test_ansible_sets_a_projects_quota(ansible: Terraform):
+    name = unused("ansible")
+    ansible.send("POST", "/projects", {"project_name": name, "metadata": {}, "storage_limit": 1024**3}, 201)
+    (project,) = ansible.send("GET", f"/projects?name={name}")
+    quota = ansible.send("GET", f"/quotas?reference_id={project['project_id']}")[0]
+    assert quota["hard"]["storage"] == 1024**3
+    ansible.send("PUT", f"/quotas/{quota['id']}", {"hard": {"storage": 2 * 1024**3}})
+    assert ansible.send("GET", f"/quotas?reference_id={project['project_id']}")[0]["hard"]["storage"] == 2 * 1024**3
 
 
 def test_ansible_changes_what_differs_of_the_configuration(ansible: Terraform):

@@ -139,6 +139,37 @@ async def test_configuration_is_read_and_changed(api: HarborAsyncClient):
         await api.update_config(Configurations(project_creation_restriction="nobody"))
 
 
+async def test_a_project_is_given_a_limit_and_told_what_it_uses(api: HarborAsyncClient, stack: Running):
+    name = unused("limited")
+    await api.create_project(ProjectReq(project_name=name, storage_limit=2048))
+    project = await api.get_project(name)
+    (quota,) = await api.get_quotas(reference="project", reference_id=str(project.project_id))
+    assert quota.id is not None
+    assert quota.ref
+    assert quota.ref.root
+    assert (quota.ref.root["id"], quota.ref.root["name"]) == (project.project_id, name)
+    assert (quota.hard, quota.used) == (ResourceList({"storage": 2048}), ResourceList({"storage": 0}))
+
+    large = image(layers=1, size=4096)
+    pushes.push_blobs(stack.wire(), f"{name}/app", large)
+    pushes.put_manifest(stack.wire(), f"{name}/app", "v1", large.top).expect_error(403, "DENIED")
+    await api.update_quota(quota.id, QuotaUpdateReq(hard=ResourceList({"storage": -1})))
+    pushes.push_content(stack.wire(), f"{name}/app", large)
+    found = await api.get_quota(quota.id)
+    assert found.hard == ResourceList({"storage": -1})
+    assert found.used
+    assert found.used.root
+    assert found.used.root["storage"] > 4096
+    first = (await api.get_quotas(sort="-used.storage", page_size=100))[0]
+    assert first.used
+    assert first.used.root
+    assert first.used.root["storage"] >= found.used.root["storage"]
+    summary = await api.get_project_summary(name)
+    assert summary.quota
+    assert (summary.quota.hard, summary.quota.used) == (found.hard, found.used)
+    assert len(await api.get_quotas(page_size=2)) == (await api.get_statistics()).total_project_count
+
+
 async def test_a_provider_that_is_none_is_told_of(api: HarborAsyncClient):
     with pytest.raises(BadRequest):
         await api.test_oidc(OIDCTestReq(url=dead_url().replace("ldap", "http"), verify_cert=False))

@@ -248,6 +248,23 @@ def test_terraform_keeps_a_group(terraform: Terraform):
     terraform.send("DELETE", project)
 
 
+def test_terraform_keeps_a_projects_quota(terraform: Terraform):
+    gib = 1024**3
+    place = terraform.make("/projects", harbor_project(unused("tf")) | {"storage_limit": 5 * gib})
+    (quota,) = [each for each in all_quotas(terraform) if str(each["ref"]["id"]) == place.rpartition("/")[2]]
+    assert quota["hard"]["storage"] == 5 * gib
+    assert terraform.send("GET", "/configurations")["quota_per_project_enable"]["value"] is True
+    terraform.send("PUT", f"/quotas/{quota['id']}", {"hard": {"storage": -1}})
+    (quota,) = [each for each in all_quotas(terraform) if str(each["ref"]["id"]) == place.rpartition("/")[2]]
+    assert quota["hard"]["storage"] == -1
+    terraform.send("DELETE", place)
+
+
+def all_quotas(terraform: Terraform) -> list[dict[str, Any]]:
+    """With a slash at the end, and until a page is empty."""
+    return all_pages(terraform, "/quotas/?page_size=100")
+
+
 def test_terraform_keeps_the_allowlists_of_cves(terraform: Terraform):
     allowlist = "/system/CVEAllowlist"
     terraform.send("PUT", allowlist, {"items": [{"cve_id": "CVE-2024-0001"}], "expires_at": 1999999999})
