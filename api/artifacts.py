@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from api import bodies, places
 from api.artifact_shapes import AccessoryShape, ArtifactShape, TagShape, Wanted, accessory_shape, shapes, tag_shapes
-from api.document import LISTED, PAGED, Query, operation
+from api.document import PAGED, Query, operation
 from api.endpoint import Endpoint
 from api.errors import BadRequest, NotFound, NotThere, Unprocessable
 from api.paging import paged
@@ -117,7 +117,7 @@ class _ArtifactEndpoint(Endpoint):
 
 
 class Artifacts(_ArtifactEndpoint):
-    @operation("listArtifacts", answers=list[ArtifactShape], query=[*LISTED, *WITH], refuses=[403, 404])
+    @operation("listArtifacts", answers=list[ArtifactShape], query=[*ARTIFACTS.parameters, *WITH], refuses=[403, 404])
     def get(self, request: Request, **names: str) -> Response:  # noqa: ARG002
         """listArtifacts"""
         repository = self.repository("artifact:list")
@@ -184,7 +184,7 @@ class Tags(_ArtifactEndpoint):
     @operation(
         "listTags",
         answers=list[TagShape],
-        query=[*LISTED, Query("with_immutable_status", bool, more={"default": False})],
+        query=[*_TAGS.parameters, Query("with_immutable_status", bool, more={"default": False})],
         refuses=[403, 404],
     )
     def get(self, request: Request, **names: str) -> Response:  # noqa: ARG002
@@ -218,7 +218,7 @@ class OneTag(_ArtifactEndpoint):
 
 
 class Accessories(_ArtifactEndpoint):
-    @operation("listAccessories", answers=list[AccessoryShape], query=LISTED, refuses=[403, 404])
+    @operation("listAccessories", answers=list[AccessoryShape], query=_ACCESSORIES.parameters, refuses=[403, 404])
     def get(self, request: Request, **names: str) -> Response:  # noqa: ARG002
         """listAccessories: what names the artifact as its subject."""
         repository = self.repository("accessory:list")

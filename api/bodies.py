@@ -10,11 +10,17 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from oci.pattern import LONGEST
+from oci.reference import TAG_PATTERN
 from projects import metadata
 
 _SHORT, _COMMENT = 255, 255
 _LONGEST_DN = 4096
 _DEEPEST = 6  # no body nests deeper
+# What the document says of names; who makes them checks them.
+_NOT = r',"~#%$:\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069'
+_USERNAME = rf"^[^\s{_NOT}]([^{_NOT}]*[^\s{_NOT}])?$"
+_PROJECT_NAME = "^[a-z0-9]+([._-][a-z0-9]+)*$"
+_COLOR = "^#([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$"
 
 Form = TypeVar("Form", bound="serializers.Serializer[Any]")
 
@@ -36,6 +42,15 @@ def _given(value: Any, levels: int = _DEEPEST) -> Any:
     return value
 
 
+def said(schema: dict[str, Any], **options: Any) -> Any:
+    """Text of which the document says `schema`, and which the domain checks, in its own words."""
+    kind = extend_schema_field({"type": "string", **schema})(type("Said", (serializers.CharField,), {}))
+    return kind(**options)
+
+
+PASSWORD = {"format": "password", "minLength": 8, "maxLength": 128, "description": "of upper and lower case and digits"}
+
+
 class Profile(serializers.Serializer[Any]):
     email = serializers.EmailField(max_length=_SHORT)
     realname = serializers.CharField(max_length=_SHORT, allow_blank=True, default="")
@@ -43,13 +58,13 @@ class Profile(serializers.Serializer[Any]):
 
 
 class NewUser(Profile):
-    username = serializers.CharField(max_length=_SHORT, trim_whitespace=False)
-    password = serializers.CharField(max_length=1024, trim_whitespace=False)
+    username = said({"pattern": _USERNAME, "maxLength": _SHORT}, max_length=_SHORT, trim_whitespace=False)
+    password = said(PASSWORD, max_length=1024, trim_whitespace=False)
 
 
 class Password(serializers.Serializer[Any]):
     old_password = serializers.CharField(max_length=1024, trim_whitespace=False, allow_blank=True, default="")
-    new_password = serializers.CharField(max_length=1024, trim_whitespace=False)
+    new_password = said(PASSWORD, max_length=1024, trim_whitespace=False)
 
 
 class CliSecret(serializers.Serializer[Any]):
@@ -91,10 +106,8 @@ class Metadata(serializers.DictField):
     child = serializers.CharField(allow_null=True, allow_blank=True, trim_whitespace=False)
 
 
-def _said(schema: dict[str, Any]) -> Any:
-    """A value of a project's metadata, which `projects.metadata` checks; `schema` is what the document says of it."""
-    kind = extend_schema_field({"type": "string", **schema})(type("Said", (serializers.CharField,), {}))
-    return kind(required=False, allow_null=True, allow_blank=True, trim_whitespace=False)
+def _metadatum(schema: dict[str, Any]) -> Any:
+    return said(schema, required=False, allow_null=True, allow_blank=schema is not _NUMBER, trim_whitespace=False)
 
 
 _SWITCH, _NUMBER = {"enum": ["true", "false"]}, {"pattern": "^-?[0-9]{1,18}$"}
@@ -102,32 +115,32 @@ _TEXT = {"maxLength": _SHORT, "pattern": "^[ -~]+$"}
 
 
 class ProjectMetadata(serializers.Serializer[Any]):
-    public = _said(_SWITCH)
-    enable_content_trust = _said(_SWITCH)
-    enable_content_trust_cosign = _said(_SWITCH)
-    prevent_vul = _said(_SWITCH)
-    severity = _said({"enum": sorted(metadata.SEVERITIES)})
-    auto_scan = _said(_SWITCH)
-    auto_sbom_generation = _said(_SWITCH)
-    reuse_sys_cve_allowlist = _said(_SWITCH)
-    retention_id = _said(_NUMBER)
-    proxy_speed_kb = _said(_NUMBER)
-    max_upstream_conn = _said(_NUMBER)
-    proxy_cache_local_on_not_found = _said(_SWITCH)
-    proxy_referrer_api = _said(_SWITCH)
-    proxy_cache_filter_pattern = _said(_TEXT)
-    proxy_cache_filter_kind = _said(_TEXT)
+    public = _metadatum(_SWITCH)
+    enable_content_trust = _metadatum(_SWITCH)
+    enable_content_trust_cosign = _metadatum(_SWITCH)
+    prevent_vul = _metadatum(_SWITCH)
+    severity = _metadatum({"enum": sorted(metadata.SEVERITIES)})
+    auto_scan = _metadatum(_SWITCH)
+    auto_sbom_generation = _metadatum(_SWITCH)
+    reuse_sys_cve_allowlist = _metadatum(_SWITCH)
+    retention_id = _metadatum(_NUMBER)
+    proxy_speed_kb = _metadatum(_NUMBER)
+    max_upstream_conn = _metadatum(_NUMBER)
+    proxy_cache_local_on_not_found = _metadatum(_SWITCH)
+    proxy_referrer_api = _metadatum(_SWITCH)
+    proxy_cache_filter_pattern = _metadatum(_TEXT)
+    proxy_cache_filter_kind = _metadatum(_TEXT)
 
 
 class AllowlistItem(serializers.Serializer[Any]):
-    cve_id = serializers.CharField(required=False, allow_blank=True, max_length=_SHORT)
+    cve_id = said({"pattern": "^[!-~]{1,128}$"}, max_length=_SHORT, trim_whitespace=False)
 
 
 class Allowlist(serializers.Serializer[Any]):
     id = serializers.IntegerField(required=False)
     project_id = serializers.IntegerField(required=False)
-    expires_at = serializers.IntegerField(required=False, allow_null=True)
-    items = AllowlistItem(many=True, required=False, allow_null=True)
+    expires_at = serializers.IntegerField(required=False, allow_null=True, min_value=0, max_value=253402300799)
+    items = serializers.ListField(child=AllowlistItem(), required=False, allow_null=True)
     creation_time = serializers.CharField(required=False)
     update_time = serializers.CharField(required=False)
 
@@ -146,7 +159,7 @@ class ProjectUpdate(serializers.Serializer[Any]):
 
 
 class NewProject(ProjectUpdate):
-    project_name = serializers.CharField(max_length=1024, trim_whitespace=False)
+    project_name = said({"pattern": _PROJECT_NAME, "maxLength": _SHORT}, max_length=1024, trim_whitespace=False)
 
 
 class UserGroupName(serializers.Serializer[Any]):
@@ -186,7 +199,7 @@ class RepositoryUpdate(serializers.Serializer[Any]):
 
 
 class NewTag(serializers.Serializer[Any]):
-    name = serializers.CharField(max_length=1024, trim_whitespace=False)
+    name = said({"pattern": f"^{TAG_PATTERN}$"}, max_length=1024, trim_whitespace=False)
 
 
 class ImmutableSelector(serializers.Serializer[Any]):
@@ -203,18 +216,18 @@ class ImmutableRule(serializers.Serializer[Any]):
     disabled = serializers.BooleanField(required=False, allow_null=True, default=None)
     action = serializers.ChoiceField(["immutable"], required=False, allow_null=True, allow_blank=True)
     template = serializers.ChoiceField(["immutable_template"], required=False, allow_null=True, allow_blank=True)
-    tag_selectors = ImmutableSelector(many=True, required=False, allow_null=True, default=None)
+    tag_selectors = serializers.ListField(child=ImmutableSelector(), required=False, allow_null=True, default=None)
     scope_selectors = serializers.DictField(
         child=ImmutableSelector(many=True), required=False, allow_null=True, default=None
     )
 
 
 class LabelText(serializers.Serializer[Any]):
-    name = serializers.CharField(max_length=1024, trim_whitespace=False)
+    name = said({"minLength": 1, "maxLength": 128}, max_length=1024, trim_whitespace=False)
     description = serializers.CharField(
         max_length=64 * 1024, allow_blank=True, allow_null=True, trim_whitespace=False, default=""
     )
-    color = serializers.CharField(max_length=1024, allow_blank=True, allow_null=True, default="")
+    color = said({"pattern": _COLOR}, max_length=1024, allow_blank=True, allow_null=True, default="")
 
 
 class NewLabel(LabelText):
@@ -248,7 +261,7 @@ class RobotUpdate(serializers.Serializer[Any]):
     level = serializers.CharField(max_length=64, allow_blank=True, allow_null=True, default=None)
     duration = serializers.IntegerField(allow_null=True, default=None)
     disable = serializers.BooleanField(allow_null=True, default=None)
-    permissions = GrantedPermission(many=True, allow_null=True, default=None)
+    permissions = serializers.ListField(child=GrantedPermission(), allow_null=True, default=None)
 
 
 class NewRobot(RobotUpdate):
@@ -257,7 +270,7 @@ class NewRobot(RobotUpdate):
     secret = serializers.CharField(
         max_length=1024, allow_blank=True, allow_null=True, default=None, trim_whitespace=False
     )
-    permissions = GrantedPermission(many=True)
+    permissions = serializers.ListField(child=GrantedPermission())
 
 
 class RobotSecret(serializers.Serializer[Any]):
@@ -283,4 +296,4 @@ class RobotSwitch(serializers.Serializer[Any]):
 class NewPersonalToken(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=1024, trim_whitespace=False)
     duration = serializers.IntegerField(allow_null=True, default=None)  # days
-    permissions = GrantedPermission(many=True, allow_null=True, default=None)
+    permissions = serializers.ListField(child=GrantedPermission(), allow_null=True, default=None)

@@ -6,6 +6,7 @@ that reads it (`api.bodies`). `api.openapi` puts the document together from both
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -29,13 +30,22 @@ class Query:
     more: Mapping[str, Any] = field(default_factory=dict)
 
 
-Q = Query("q", about="k=v exact, k=~v part of it, k=[min~max], k={a b} any of, k=(a b) all of; separated by commas")
-SORT = Query("sort", about="keys by comma; a minus before one turns its order")
-PAGE = Query("page", int, "from 1 on; 0 is the first too", more={"minimum": 0, "default": 1})
+_Q = "k=v exact, k=~v part of it, k=[min~max], k={a b} any of, k=(a b) all of; separated by commas. The keys: "
+PAGE = Query("page", int, "from 1 on; 0 is the first too", more={"minimum": 0, "maximum": 999_999_999, "default": 1})
 PAGE_SIZE = Query("page_size", int, "0 is the largest", more={"minimum": 0, "maximum": 100, "default": 10})
 AFTER = Query("after", about="where the page begins, as the link to it says; ours alone, and better than a number")
 PAGED = (PAGE, PAGE_SIZE, AFTER)
-LISTED = (Q, SORT, *PAGED)
+
+
+def listed(filters: Iterable[str], sorts: Iterable[str], *, many: bool) -> tuple[Query, ...]:
+    """What a list takes that is filtered and sorted: the keys of both, and whether it is sorted by `many` at once."""
+    key = f"-?({'|'.join(map(re.escape, sorted(sorts)))})"
+    pattern = f"^({key}(,{key})*)?$" if many else f"^({key})?$"
+    about = f"{'keys by comma' if many else 'a key'}; a minus before one turns its order"
+    sort = Query("sort", about=about, more={"pattern": pattern})
+    return (Query("q", about=_Q + ", ".join(sorted(filters))), sort, *PAGED)
+
+
 REQUEST_ID = Query("X-Request-Id", place="header", more={"minLength": 1})
 NAMED = Query("X-Is-Resource-Name", bool, "{project_name_or_id} is a name, whatever it looks like", place="header")
 NAME_IN_LOCATION = Query("X-Resource-Name-In-Location", bool, "Location holds the name, not the id", place="header")

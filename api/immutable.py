@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api import bodies, places
-from api.document import LISTED, operation
+from api.document import operation
 from api.endpoint import Endpoint
 from api.errors import BadRequest
 from api.paging import paged
@@ -69,7 +69,7 @@ def _shapes(rules: Sequence[ImmutableRule]) -> list[ImmutableRuleShape]:
 
 
 class ImmutableRules(Endpoint):
-    @operation("ListImmuRules", answers=list[ImmutableRuleShape], query=LISTED, refuses=[403, 404])
+    @operation("ListImmuRules", answers=list[ImmutableRuleShape], query=_RULES.parameters, refuses=[403, 404])
     def get(self, request: Request, project_name_or_id: str) -> Response:
         """ListImmuRules"""
         project = places.project(self, project_name_or_id, "immutable-tag:list")

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api import bodies, places
-from api.document import LISTED, Moment, Query, operation
+from api.document import Moment, Query, operation
 from api.endpoint import Endpoint
 from api.errors import BadRequest, NotFound
 from api.paging import paged
@@ -70,9 +70,9 @@ class Labels(Endpoint):
         answers=list[LabelShape],
         query=[
             Query("name"),
-            Query("scope", about="g: the global ones, p: those of project_id; one of the two"),
-            Query("project_id", int),
-            *LISTED,
+            Query("scope", about="the global ones, or those of project_id", more={"enum": ["g", "p"]}),
+            Query("project_id", int, more={"minimum": 0}),
+            *_LABELS.parameters,
         ],
         refuses=[403, 404],
     )

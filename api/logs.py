@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api import places
-from api.document import LISTED, Moment, operation
+from api.document import Moment, operation
 from api.endpoint import Endpoint
 from api.log_filters import RECORDS, check_cost
 from api.paging import paged
@@ -87,14 +87,14 @@ class _Log(Endpoint):
 
 
 class AuditLogs(_Log):
-    @operation("listAuditLogs", group="auditlog", answers=list[AuditLogShape], query=LISTED)
+    @operation("listAuditLogs", group="auditlog", answers=list[AuditLogShape], query=RECORDS.parameters)
     def get(self, request: Request) -> Response:
         """listAuditLogs: without being an administrator, of the projects whose log one may read."""
         return self.page(request, self.everywhere(), _short)
 
 
 class AuditLogExts(_Log):
-    @operation("listAuditLogExts", group="auditlog", answers=list[AuditLogExtShape], query=LISTED)
+    @operation("listAuditLogExts", group="auditlog", answers=list[AuditLogExtShape], query=RECORDS.parameters)
     def get(self, request: Request) -> Response:
         """listAuditLogExts: as listAuditLogs, with how each deed went."""
         return self.page(request, self.everywhere(), _extended)
@@ -110,14 +110,16 @@ class EventTypes(Endpoint):
 
 
 class ProjectLogs(_Log):
-    @operation("getLogs", group="project", answers=list[AuditLogShape], query=LISTED, refuses=[403, 404])
+    @operation("getLogs", group="project", answers=list[AuditLogShape], query=RECORDS.parameters, refuses=[403, 404])
     def get(self, request: Request, project_name: str) -> Response:
         """getLogs"""
         return self.page(request, self.of_project(project_name), _short)
 
 
 class ProjectLogExts(_Log):
-    @operation("getLogExts", group="project", answers=list[AuditLogExtShape], query=LISTED, refuses=[403, 404])
+    @operation(
+        "getLogExts", group="project", answers=list[AuditLogExtShape], query=RECORDS.parameters, refuses=[403, 404]
+    )
     def get(self, request: Request, project_name: str) -> Response:
         """getLogExts: as getLogs, with how each deed went."""
         return self.page(request, self.of_project(project_name), _extended)

@@ -105,7 +105,7 @@ class Document(AutoSchema):
     def _get_parameters(self) -> list[Schema]:
         told = {(each.place, each.name): each for each in self.operation.query}
         for name in self._names():
-            told.setdefault(("path", name), Query(name, int if _is_number(name) else str, place="path"))
+            told.setdefault(("path", name), _id(name) if _is_number(name) else Query(name, place="path"))
         for each in (REQUEST_ID, *((NAMED,) if "project_name_or_id" in self._names() else ())):
             told.setdefault((each.place, each.name), each)
         return [_parameter(each) for each in told.values()]
@@ -174,6 +174,10 @@ class Generator(SchemaGenerator):
 
 def _is_number(name: str) -> bool:
     return name in _INTEGERS or (name.endswith("_id") and name not in _TEXTS)
+
+
+def _id(name: str) -> Query:
+    return Query(name, int, place="path", more={"minimum": 0})
 
 
 def _parameter(told: Query) -> Schema:

@@ -64,7 +64,7 @@ class Statistics(Endpoint):
 
 
 class Search(Endpoint):
-    @operation("search", group="search", answers=SearchShape, query=[Query("q", required=True)])
+    @operation("search", group="search", answers=SearchShape, query=[Query("q", required=True, more={"minLength": 1})])
     def get(self, request: Request) -> Response:
         """search: projects and repositories by a part of their name."""
         wanted = request.query_params.get("q", "")

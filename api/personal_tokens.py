@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api import bodies, grants, places
-from api.document import LISTED, Moment, Query, operation
+from api.document import Moment, Query, operation
 from api.endpoint import Endpoint
 from api.errors import Forbidden, NotFound
 from api.grants import RobotPermissionShape
@@ -25,7 +25,9 @@ from rbac.policy import SYSTEM_SCOPE
 from rbac.reach import ANYTHING
 
 _CURRENT = "current"
-_OWNER = Query("user_id", place="path", about="a user's id, or `current`: one's own")
+_OWNER = Query(
+    "user_id", place="path", about="a user's id, or `current`: one's own", more={"pattern": "^([0-9]{1,18}|current)$"}
+)
 
 _TOKENS = Listing(
     fields={"id": Field("id", a_number), "name": Field("name"), "creation_time": Field("created_at", a_time)},
@@ -94,7 +96,7 @@ class PersonalTokens(_TokenEndpoint):
         "listPersonalTokens",
         group="user",
         answers=list[PersonalTokenShape],
-        query=[_OWNER, *LISTED],
+        query=[_OWNER, *_TOKENS.parameters],
         refuses=[403, 404],
     )
     def get(self, request: Request, user_id: str) -> Response:

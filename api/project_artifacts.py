@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from api import places
 from api.artifact_shapes import ArtifactShape, Wanted, shapes
 from api.artifacts import ARTIFACTS, WITH
-from api.document import LISTED, Query, operation
+from api.document import Query, operation
 from api.endpoint import Endpoint
 from api.paging import paged
 from api.query import parse
@@ -30,7 +30,7 @@ class ProjectArtifacts(Endpoint):
         "listArtifactsOfProject",
         group="project",
         answers=list[ArtifactShape],
-        query=[*LISTED, *WITH, _LATEST],
+        query=[*ARTIFACTS.parameters, *WITH, _LATEST],
         refuses=[403, 404],
     )
     def get(self, request: Request, project_name_or_id: str) -> Response:

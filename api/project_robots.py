@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api import bodies, grants, places
-from api.document import LISTED, operation
+from api.document import operation
 from api.endpoint import Endpoint
 from api.errors import BadRequest, NotFound
 from api.paging import paged
@@ -24,7 +24,7 @@ _LATEST = 253402300799  # the last second of the year 9999, which is as far as a
 
 
 class ProjectRobots(Endpoint):
-    @operation("ListRobotV1", group="robotv1", answers=list[RobotShape], query=LISTED, refuses=[403, 404])
+    @operation("ListRobotV1", group="robotv1", answers=list[RobotShape], query=LISTING.parameters, refuses=[403, 404])
     def get(self, request: Request, project_name_or_id: str) -> Response:
         """ListRobotV1"""
         project = places.project(self, project_name_or_id, "robot:list")

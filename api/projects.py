@@ -14,7 +14,7 @@ from api import bodies, places
 from api.allowlists import CVEAllowlistShape
 from api.allowlists import content as allowlist_content
 from api.allowlists import shape as allowlist_shape
-from api.document import LISTED, NAME_IN_LOCATION, Moment, Query, operation
+from api.document import NAME_IN_LOCATION, Moment, Query, operation
 from api.endpoint import Endpoint
 from api.errors import BadRequest, Forbidden, NotFound, NotThere, Unprocessable
 from api.paging import paged
@@ -167,7 +167,7 @@ class Projects(Endpoint):
     @operation(
         "listProjects",
         answers=list[ProjectShape],
-        query=[Query("name"), Query("public", bool), Query("owner"), Query("with_detail", bool), *LISTED],
+        query=[Query("name"), Query("public", bool), Query("owner"), Query("with_detail", bool), *_PROJECTS.parameters],
     )
     def get(self, request: Request) -> Response:
         """listProjects: those that the caller may know of."""
@@ -185,7 +185,7 @@ class Projects(Endpoint):
             rows = rows.filter(owner__username=owner)
         return rows
 
-    @operation("headProject", query=[Query("project_name", required=True)], refuses=[404])
+    @operation("headProject", query=[Query("project_name", required=True, more={"minLength": 1})], refuses=[404])
     def head(self, request: Request) -> Response:
         """headProject: whether there is a project of this name, as far as the caller may know."""
         self.require_somebody()
@@ -196,7 +196,7 @@ class Projects(Endpoint):
             raise NotFound(f"there is no project {name[:255]}")
         return Response()
 
-    @operation("createProject", body=bodies.NewProject, status=201, query=[NAME_IN_LOCATION], refuses=[403, 409])
+    @operation("createProject", body=bodies.NewProject, status=201, query=[NAME_IN_LOCATION], refuses=[403, 409, 501])
     def post(self, request: Request) -> Response:
         """createProject: by anybody with an account, unless the configuration reserves it to administrators. What a
         robot of the system creates has no owner."""
@@ -232,7 +232,7 @@ class OneProject(Endpoint):
         project = places.project(self, project_name_or_id, "project:read")
         return Response(shapes([project], self.actor)[0])
 
-    @operation("updateProject", body=bodies.ProjectUpdate, refuses=[403, 404])
+    @operation("updateProject", body=bodies.ProjectUpdate, refuses=[403, 404, 501])
     def put(self, request: Request, project_name_or_id: str) -> Response:
         """updateProject: what isn't named stays. A storage limit is ignored, as in Harbor: its quota has an operation
         of its own."""

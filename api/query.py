@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from django.db.models import Model, Q, QuerySet
 
+from api.document import Query, listed
 from api.errors import BadRequest
 
 _LONGEST = 4096  # characters of `q`; more than anybody types
@@ -181,6 +182,11 @@ class Listing:
     order: Sequence[str]
     special: Mapping[str, Callable[[Term], Q]] | None = None
     sorts: Mapping[str, Sequence[str]] | None = None
+
+    @property
+    def parameters(self) -> tuple[Query, ...]:
+        """What a client may ask of the list."""
+        return listed({*self.fields, *(self.special or ())}, self.sorts or self.fields, many=not self.sorts)
 
     def narrow(self, rows: QuerySet[Row], q: str) -> QuerySet[Row]:
         """The rows that match `q`; BadRequest for an unknown key."""

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api import bodies, places
-from api.document import LISTED, Moment, operation
+from api.document import Moment, operation
 from api.endpoint import Endpoint
 from api.errors import BadRequest
 from api.paging import paged
@@ -70,7 +70,7 @@ def shapes(rows: Sequence[Repository]) -> list[RepositoryShape]:
 
 
 class AllRepositories(Endpoint):
-    @operation("listAllRepositories", group="repository", answers=list[RepositoryShape], query=LISTED)
+    @operation("listAllRepositories", group="repository", answers=list[RepositoryShape], query=_REPOSITORIES.parameters)
     def get(self, request: Request) -> Response:
         """listAllRepositories: of every project in which the caller may list them."""
         rows = Repository.objects.filter(project__in=places.projects_with(self.actor, "repository:list"))
@@ -79,7 +79,13 @@ class AllRepositories(Endpoint):
 
 
 class Repositories(Endpoint):
-    @operation("listRepositories", group="repository", answers=list[RepositoryShape], query=LISTED, refuses=[403, 404])
+    @operation(
+        "listRepositories",
+        group="repository",
+        answers=list[RepositoryShape],
+        query=_REPOSITORIES.parameters,
+        refuses=[403, 404],
+    )
     def get(self, request: Request, project_name: str) -> Response:
         """listRepositories"""
         project = places.project(self, project_name, "repository:list", named=True)

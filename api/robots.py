@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api import bodies, grants, places
-from api.document import LISTED, Moment, operation
+from api.document import Moment, operation
 from api.endpoint import Endpoint
 from api.errors import BadRequest, NotFound
 from api.grants import RobotPermissionShape
@@ -142,7 +142,7 @@ def _level(robot: Robot) -> str:
 
 
 class Robots(Endpoint):
-    @operation("ListRobot", answers=list[RobotShape], query=LISTED, refuses=[403, 404])
+    @operation("ListRobot", answers=list[RobotShape], query=LISTING.parameters, refuses=[403, 404])
     def get(self, request: Request) -> Response:
         """ListRobot: the system's, or with q=Level=project,ProjectID=<id> a project's."""
         self.require_somebody()

@@ -28,14 +28,14 @@ from api import (
 )
 from api.endpoint import Endpoint, Later
 
-_NAMES = {"repository_name": ".*[^/]"}  # slashes may come decoded; everything else is one segment
+_NAMES = {"repository_name": "(?s:.*[^/])"}  # slashes may come decoded; everything else is one segment
 
 
 def route(path: str, view: type[Endpoint]) -> URLPattern:
     """`path` as the contract writes it, with {names}. A slash at the end makes no difference, as in Harbor: terraform
     asks for `/quotas/`."""
     parts = [_segment(part) for part in path.rstrip("/").split("/")]
-    return re_path(f"^{'/'.join(parts)}/?$", view.as_view(), name=path)
+    return re_path(rf"^{'/'.join(parts)}/?\Z", view.as_view(), name=path)
 
 
 def _segment(part: str) -> str:

@@ -77,7 +77,7 @@ class UserGroupSearch(Endpoint):
     @operation(
         "searchUserGroups",
         answers=list[UserGroupSearchItemShape],
-        query=[Query("groupname", required=True), *PAGED],
+        query=[Query("groupname", required=True, more={"minLength": 1}), *PAGED],
     )
     def get(self, request: Request) -> Response:
         """searchUserGroups: for whoever looks for a member."""

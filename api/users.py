@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api import bodies, places
-from api.document import LISTED, PAGED, Moment, Query, operation
+from api.document import PAGED, Moment, Query, operation
 from api.endpoint import Endpoint
 from api.errors import BadRequest, Forbidden, NotFound, PreconditionFailed, Unprocessable
 from api.paging import paged
@@ -105,7 +105,7 @@ def _shapes(users: Sequence[User]) -> list[UserRespShape]:
 
 
 class Users(Endpoint):
-    @operation("listUsers", answers=list[UserRespShape], query=LISTED, refuses=[403])
+    @operation("listUsers", answers=list[UserRespShape], query=_USERS.parameters, refuses=[403])
     def get(self, request: Request) -> Response:
         """listUsers"""
         self.require("user:list", SYSTEM_SCOPE)
@@ -134,7 +134,11 @@ class Users(Endpoint):
 
 
 class UserSearch(Endpoint):
-    @operation("searchUsers", answers=list[UserSearchRespItemShape], query=[Query("username", required=True), *PAGED])
+    @operation(
+        "searchUsers",
+        answers=list[UserSearchRespItemShape],
+        query=[Query("username", required=True, more={"minLength": 1}), *PAGED],
+    )
     def get(self, request: Request) -> Response:
         """searchUsers: names alone, for whoever looks for a member."""
         self.require_somebody()

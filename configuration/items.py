@@ -105,6 +105,7 @@ def _ldap_urls(value: Value) -> str:
 def _is_ldap_url(text: str) -> bool:
     try:
         parts = urlsplit(text if "://" in text else f"ldap://{text}")
+        (parts.hostname or "").encode("idna")  # as a name is looked up: no label is empty or too long
         plain = not (parts.path.strip("/") or parts.query or parts.fragment or parts.username)
         return parts.scheme in {"ldap", "ldaps"} and bool(parts.hostname) and parts.port != 0 and plain
     except ValueError:

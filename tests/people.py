@@ -48,7 +48,8 @@ def join(project, who, role) -> Member:
     return Member.objects.create(project=project, role=Role.objects.get(name=role), **of)
 
 
-def forget_everything():
+def forget_everything(*, credentials=True):
+    """As when a process has just started. Without `credentials`, what was verified stays so: it costs a hash."""
     limits.forget()
     totals.forget()
     values.forget()
@@ -58,7 +59,8 @@ def forget_everything():
     oidc.forget()
     turnstile.forget(TURN)
     keys.forget()
-    memory.forget()
+    if credentials:
+        memory.forget()
     policy.forget()
     restraint.forget()
     strain.forget()
