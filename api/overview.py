@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TypedDict, cast
+from typing import TypedDict
 
-from django.db.models import Sum
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api import places, projects, repositories
+from api import places, projects, repositories, totals
 from api.document import Query, operation
 from api.endpoint import Endpoint
 from api.errors import Unprocessable
-from artifacts.models import Blob, Repository
+from artifacts import figures
+from artifacts.models import Repository
 from db.prepared import planned_anew
 from projects.models import Project
+from rbac.actors import Actor
 
 _FOUND = 100  # of each kind; Harbor answers all there are
 
@@ -48,19 +49,35 @@ class Statistics(Endpoint):
     def get(self, request: Request) -> Response:  # noqa: ARG002
         """getStatistic: the totals and the storage are for administrators, as in Harbor."""
         self.require_somebody()
-        known = Project.objects.visible_to(self.actor)
-        found: dict[str, int] = {}
-        for name, some in (("public", known.filter(public=True)), ("private", known.filter(public=False))):
-            found[f"{name}_project_count"] = some.count()
-            found[f"{name}_repo_count"] = Repository.objects.filter(project__in=some).count()
-        admin = self.actor.is_admin
-        total = {
-            f"total_{what}_count": found[f"public_{what}_count"] + found[f"private_{what}_count"] if admin else 0
-            for what in ("project", "repo")
-        }
-        storage = (Blob.objects.aggregate(bytes=Sum("size"))["bytes"] or 0) if admin else 0
-        answer = found | total | {"total_storage_consumption": int(storage)}
-        return Response(cast(StatisticShape, answer))
+        return Response(_of_all() if self.actor.is_admin else _of(self.actor))
+
+
+def _of_all() -> StatisticShape:
+    projects_of = {public: totals.count(Project.objects.filter(public=public)) for public in (True, False)}
+    repositories_of = {public: figures.repositories(public=public) for public in (True, False)}
+    return {
+        "public_project_count": projects_of[True],
+        "public_repo_count": repositories_of[True],
+        "private_project_count": projects_of[False],
+        "private_repo_count": repositories_of[False],
+        "total_project_count": sum(projects_of.values()),
+        "total_repo_count": sum(repositories_of.values()),
+        "total_storage_consumption": figures.stored(),
+    }
+
+
+def _of(actor: Actor) -> StatisticShape:
+    """What `actor` may know of: its own private projects, and what is public, which is the same for everybody."""
+    private = Project.objects.private_to(actor)
+    return {
+        "public_project_count": totals.count(Project.objects.filter(public=True)),
+        "public_repo_count": figures.repositories(public=True),
+        "private_project_count": totals.count(private),
+        "private_repo_count": totals.count(Repository.objects.filter(project__in=private)),
+        "total_project_count": 0,
+        "total_repo_count": 0,
+        "total_storage_consumption": 0,
+    }
 
 
 class Search(Endpoint):

@@ -209,3 +209,14 @@ class ArtifactLabel(models.Model):
 
     def __str__(self) -> str:
         return f"{self.label_id} on {self.manifest_id}"
+
+
+class Figure(models.Model):
+    """Something about the whole installation, as it was counted last: see `artifacts.figures`."""
+
+    name = models.TextField(primary_key=True)
+    value = models.BigIntegerField()
+    measured_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.value} {self.name}"

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from celery import shared_task
 
-from artifacts import blobs, configs
+from artifacts import blobs, configs, figures
 
 COMMITS_KEPT = timedelta(days=7)  # as long as the upstream registry keeps an unfinished upload
 
@@ -17,3 +17,8 @@ def forget_commits() -> int:
 @shared_task(name="artifacts.read_configs")
 def read_configs() -> int:
     return configs.read_missing()
+
+
+@shared_task(name="artifacts.measure")
+def measure() -> None:
+    figures.measure()

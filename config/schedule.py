@@ -43,6 +43,7 @@ FIXED = (
     Schedule("usage-fold", "projects.fold_usage", every=10),
     Schedule("blob-commits", "artifacts.forget_commits", every=DAY),
     Schedule("configs", "artifacts.read_configs", every=MINUTE),
+    Schedule("figures", "artifacts.measure", every=10 * MINUTE),
     Schedule("sessions", "rbac.forget_sessions", every=HOUR),
 )
 

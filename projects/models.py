@@ -59,17 +59,26 @@ def _reached_by(actor: Actor, permission: str | None = None) -> Q:
 _ANY, _NONE = Q(pk__isnull=False), Q(pk__in=[])
 
 
+def _own(actor: Actor) -> Q | None:
+    """The projects whose existence `actor` may know of though they may be private; None for all there are."""
+    if can(actor, "project:list", SYSTEM_SCOPE):
+        return None
+    reached = _reached_by(actor)
+    if actor.reach is not None and actor.reach.held:
+        return reached
+    return _NONE if actor.user_id is None else _among(_memberships(actor)) & reached
+
+
 class ProjectQuerySet(models.QuerySet["Project"]):
     def visible_to(self, actor: Actor) -> ProjectQuerySet:
         """The projects whose existence `actor` may know of: the public ones and its own; an administrator, all."""
-        if can(actor, "project:list", SYSTEM_SCOPE):
-            return self
-        reached = _reached_by(actor)
-        if actor.reach is not None and actor.reach.held:
-            return self.filter(Q(public=True) | reached)
-        if actor.user_id is None:
-            return self.filter(public=True)
-        return self.filter(Q(public=True) | (_among(_memberships(actor)) & reached))
+        own = _own(actor)
+        return self if own is None else self.filter(Q(public=True) | own)
+
+    def private_to(self, actor: Actor) -> ProjectQuerySet:
+        """Those of them that aren't public, which are found without looking through the public ones."""
+        own = _own(actor)
+        return self.filter(public=False) if own is None else self.filter(own, public=False)
 
     def with_permission(self, actor: Actor, permission: str) -> ProjectQuerySet:
         """The projects in which `actor` may do `permission`: what `rbac.policy.can` says, for a list over all."""

@@ -5,6 +5,7 @@ from django.db import connection
 
 import audit
 from api import logs
+from artifacts import figures
 from artifacts.models import Blob, Repository
 from audit.models import AuditRecord
 from configuration import values
@@ -94,6 +95,41 @@ def test_statistics_count_what_the_caller_may_know_of(alice, root, trail):
         "total_project_count": 4, "total_repo_count": 2, "total_storage_consumption": 7,
     }  # fmt: skip
     assert error_of(NOBODY.get("statistics"))[0] == 401
+
+
+def test_statistics_of_many_are_as_they_were_counted_last(alice, root, trail, monkeypatch):
+    Repository.objects.create(name="open/x", project=make_project("open", public=True))
+    Repository.objects.create(name="team/x", project=Project.objects.get(name="team"))
+    Blob.objects.create(digest="sha256:a", canonical="sha256:a", size=7)
+    monkeypatch.setattr(figures, "FEW", 0)
+    never = root.get("statistics").json()
+    figures.measure()
+    Repository.objects.create(name="open/y", project=Project.objects.get(name="open"))
+    Blob.objects.create(digest="sha256:b", canonical="sha256:b", size=7)
+    assert root.get("statistics").json() == never
+    assert (never["public_repo_count"], never["total_repo_count"], never["total_storage_consumption"]) == (1, 2, 7)
+    assert alice.get("statistics").json()["public_repo_count"] == 1
+    figures.measure()
+    again = root.get("statistics").json()
+    assert (again["public_repo_count"], again["total_repo_count"], again["total_storage_consumption"]) == (2, 3, 14)
+
+
+def test_content_by_two_names_is_stored_once(root):
+    for digest, canonical in [("sha256:a", "sha256:a"), ("sha512:a", "sha256:a"), ("sha512:b", "sha256:b"),
+                              ("sha512:bb", "sha256:b")]:  # fmt: skip
+        Blob.objects.create(digest=digest, canonical=canonical, size=7)
+    assert root.get("statistics").json()["total_storage_consumption"] == 14
+
+
+def test_statistics_cost_the_same_for_few_and_for_many(alice, root):
+    def cost(caller) -> int:
+        return fewest(lambda: caller.get("statistics"))
+
+    few = [cost(caller) for caller in (alice, root)]
+    for number in range(30):
+        project = make_project(f"p{number}", public=number % 2 == 0)
+        Repository.objects.create(name=f"p{number}/x", project=project)
+    assert [cost(caller) for caller in (alice, root)] == few
 
 
 def test_search_finds_nothing_that_is_hidden(alice, root):

@@ -38,10 +38,13 @@ def names(rows) -> set[str]:
 )
 def test_a_user_knows_of_public_projects_and_of_its_own(world, who, seen):
     assert names(Project.objects.visible_to(world[who])) == seen
+    assert names(Project.objects.private_to(world[who])) == seen - {"open"}
 
 
 def test_a_stranger_knows_of_public_projects_and_the_installation_of_all(world):
     assert names(Project.objects.visible_to(ANONYMOUS)) == {"open"}
+    assert names(Project.objects.private_to(ANONYMOUS)) == set()
+    assert names(Project.objects.private_to(SYSTEM)) == {"own", "shared", "other"}
     assert names(Project.objects.visible_to(SYSTEM)) == {"open", "own", "shared", "other"}
 
 
