@@ -7,7 +7,7 @@ such rows, and their sizes go into a change of the project's figure (`projects.q
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from django.db import connection
@@ -65,49 +65,53 @@ def count(project: int, contents: Mapping[str, int]) -> tuple[int, Figures]:
             return total, Figures(project, hard, used + added - total)
 
 
-_GONE = "SELECT unnest(%(names)s::text[])"
 _OF_REPOSITORY = """
-SELECT b.canonical FROM artifacts_bloblink l JOIN artifacts_blob b ON b.id = l.blob_id
-WHERE l.repository_id = %(repository)s
+SELECT b.canonical AS digest FROM artifacts_bloblink l JOIN artifacts_blob b ON b.id = l.blob_id
+WHERE l.repository_id = %s
 UNION
-SELECT m.digest FROM artifacts_manifest m WHERE m.repository_id = %(repository)s
+SELECT m.digest FROM artifacts_manifest m WHERE m.repository_id = %s
+ORDER BY digest
 """
 _LOCK = """
 SELECT count(*) FROM (
-    SELECT FROM artifacts_projectblob c WHERE c.project_id = %(project)s AND c.digest IN ({candidates})
-    ORDER BY c.digest FOR UPDATE
+    SELECT FROM artifacts_projectblob WHERE project_id = %(project)s AND digest = ANY(%(digests)s::text[])
+    ORDER BY digest FOR UPDATE
 ) locked
 """
 # Its own statement, after the one that locks: it must see what those pushes did that were waited for.
 _RELEASE = """
 WITH released AS (
     DELETE FROM artifacts_projectblob c
-    WHERE c.project_id = %(project)s AND c.digest IN ({candidates})
+    WHERE c.project_id = %(project)s AND c.digest = ANY(%(digests)s::text[])
       AND NOT EXISTS (
           SELECT FROM artifacts_blob b JOIN artifacts_manifestblob n ON n.blob_id = b.id
           WHERE b.canonical = c.digest AND n.project_id = c.project_id
       ) AND NOT EXISTS (
           SELECT FROM artifacts_manifest m JOIN artifacts_repository r ON r.id = m.repository_id
-          WHERE m.digest = c.digest AND r.project_id = c.project_id AND r.id IS DISTINCT FROM %(repository)s::bigint
+          WHERE m.digest = c.digest AND r.project_id = c.project_id AND r.id IS DISTINCT FROM %(going)s::bigint
       )
     RETURNING c.project_id, c.size
 )
 INSERT INTO projects_usagechange (project_id, bytes)
 SELECT project_id, -sum(size) FROM released GROUP BY project_id HAVING sum(size) > 0
 """
+BATCH = 5000  # digests looked at by one statement: a repository may hold more than one answer's patience is enough for
 
 
 @contextmanager
 def released(project: int, manifests: Sequence[int]) -> Iterator[None]:
     """The block deletes these manifests (ids): what nothing else in the project needs counts no longer."""
-    names = sorted(contents_of(manifests))
+    digests = sorted(contents_of(manifests))
     yield
-    _release(_GONE, {"project": project, "names": names, "repository": None})
+    _release(project, (digests[first : first + BATCH] for first in range(0, len(digests), BATCH)))
 
 
 def release_repository(project: int, repository: int) -> None:
     """The same for all of a repository's manifests, whose mentions of blobs are deleted and which are so next."""
-    _release(_OF_REPOSITORY, {"project": project, "repository": repository})
+    with connection.chunked_cursor() as cursor:
+        cursor.execute(_OF_REPOSITORY, [repository, repository])
+        batches = iter(lambda: [digest for (digest,) in cursor.fetchmany(BATCH)], [])
+        _release(project, batches, going=repository)
 
 
 def contents_of(manifests: Sequence[int]) -> dict[str, int]:
@@ -118,13 +122,16 @@ def contents_of(manifests: Sequence[int]) -> dict[str, int]:
     return dict(named) | dict(own)
 
 
-def _release(candidates: str, values: Mapping[str, int | list[str] | None]) -> None:
-    transaction_lock(recount_lock(values["project"]), shared=True)
-    with connection.cursor() as cursor:
-        cursor.execute(_LOCK.format(candidates=candidates), values)
-        cursor.execute(_RELEASE.format(candidates=candidates), values)
+def _release(project: int, batches: Iterable[list[str]], *, going: int | None = None) -> None:
+    """`batches` come in the order of their digests, as pushes lock them. A repository that is `going` needs nothing."""
+    transaction_lock(recount_lock(project), shared=True)
+    for digests in batches:
+        values: dict[str, int | list[str] | None] = {"project": project, "digests": digests, "going": going}
+        with connection.cursor() as cursor:
+            cursor.execute(_LOCK, values)
+            cursor.execute(_RELEASE, values)
 
 
-def recount_lock(project: object) -> str:
+def recount_lock(project: int) -> str:
     """What keeps deletions out of a project while it is counted anew (`artifacts.recount`)."""
     return f"recount {project}"

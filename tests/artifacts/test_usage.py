@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from django.db import connection
 
-from artifacts import copying, repositories
+from artifacts import copying, repositories, usage
 from artifacts.models import Manifest, ProjectBlob
 from projects import actions, quotas
 from projects.models import Quota, UsageChange
@@ -199,6 +199,21 @@ def test_a_deleted_repository_gives_back_what_no_other_needs(door, other, projec
     repositories.delete(other.repository, actor=SYSTEM, context=CONTEXT)
     assert used(project) == 0
     assert not ProjectBlob.objects.exists()
+
+
+def test_what_takes_several_batches_is_given_back_as_a_whole(door, other, project, monkeypatch):
+    monkeypatch.setattr(usage, "BATCH", 2)
+    content, shared = image(layers=5), image(layers=3)
+    door.push(content)
+    door.push(shared)
+    other.push(shared)
+    door.delete(f"manifests/{content.top.digest}")
+    assert used(project) == size_of(shared)
+    door.push(content)
+    repositories.delete(door.repository, actor=SYSTEM, context=CONTEXT)
+    assert used(project) == size_of(shared) == needed(project)
+    repositories.delete(other.repository, actor=SYSTEM, context=CONTEXT)
+    assert used(project) == 0
 
 
 def test_a_copy_counts_once_in_a_project_and_anew_in_another(door, other, project):
