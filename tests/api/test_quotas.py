@@ -2,6 +2,7 @@
 
 import pytest
 
+from api.times import written
 from artifacts import limits
 from audit.models import AuditRecord
 from configuration import actions as configuration
@@ -53,8 +54,9 @@ def test_a_quota_tells_whose_it_is_and_how_much_is_used(root, alice):
     use(project, -100)
     quota = Quota.objects.get()
     body = root.get(f"quotas/{quota.pk}").json()
-    times = {body.pop("creation_time"), body.pop("update_time")}
-    assert len(times) == 2  # a limit was set
+    assert body.pop("creation_time") == written(quota.created_at)
+    assert body.pop("update_time") == written(quota.updated_at)
+    assert quota.created_at < quota.updated_at  # a limit was set
     assert body == {
         "id": quota.pk,
         "ref": {"id": project.pk, "name": "team", "owner_name": "alice"},
