@@ -321,10 +321,10 @@ def read_blob(digest: Digest, limit: int, *, size: int | None = None) -> bytes |
             if driver() == "azure" and size is not None and blob_size(digest) is None:
                 return None  # its library has an error of its own for that
             with storage().open(blob_path(digest)) as file:
-                payload: bytes = file.read()
+                payload: bytes = file.read(limit + 1)
         except FileNotFoundError:
             return None
-    return payload
+    return payload if len(payload) <= limit else None
 
 
 def forget_repository(repository: str) -> None:

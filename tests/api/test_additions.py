@@ -263,3 +263,16 @@ def test_additions_of_a_hidden_artifact_are_hidden(alice, dev, upstream, project
         assert error_of(alice.get(f"{home(name)}/{reference}/additions/values.yaml")) == (403, "FORBIDDEN")
     join(make_project("other"), User.objects.get(username="alice"), "maintainer")
     assert error_of(alice.get(f"{home(name)}/v1/additions/values.yaml")) == (403, "FORBIDDEN")
+
+
+def test_a_store_that_is_away_is_an_outage_and_read_later(dev, connect, s3_distribution, name):  # noqa: F811
+    connect(s3_distribution, **s3_distribution.storage)
+    Door(f"library/{name}").push(chart(pack(FILES)))
+    Manifest.objects.update(attributes=None)
+    connect(s3_distribution, **s3_distribution.storage | {"S3_REGIONENDPOINT": "http://127.0.0.1:9"})
+    assert error_of(dev.get(f"{home(name)}/v1/additions/values.yaml")) == (503, "UNAVAILABLE")
+    assert dev.get(f"{home(name)}/v1").json()["extra_attrs"] == {}
+    assert configs.read_missing() == 0
+    connect(s3_distribution, **s3_distribution.storage)
+    assert configs.read_missing() == 1
+    check_chart(dev, name)

@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 
 import audit
-from api import log_filters
+from api import log_filters, logs
 from api.log_filters import RECORDS
 from audit.models import AuditRecord
 from db.prepared import planned_anew
@@ -107,6 +107,23 @@ def test_a_project_administrator_finds_nothing_of_other_projects(owner, root):
     for q in ("username=~mall", "operation=~sto", "resource_type=~sca", "username=mallory", "resource=~secret"):
         assert deeds(owner.get("audit-logs", q=q)) == []
         assert deeds(root.get("audit-logs", q=q)) == ["mallory stop"]
+
+
+def test_who_administers_many_projects_reads_the_log_of_each(owner, monkeypatch):
+    for number in range(3):
+        join(make_project(f"more{number}"), User.objects.get(username="owner"), "projectAdmin")
+    audit.record(
+        actor="bob", operation="pull", resource_type="artifact", resource="more1/x", project="more1", context=CONTEXT
+    )
+    make_project("other")
+    audit.record(
+        actor="bob", operation="stop", resource_type="scan", resource="other/x", project="other", context=CONTEXT
+    )
+    by_name = deeds(owner.get("audit-logs"))
+    monkeypatch.setattr(logs, "_FEW", 2)
+    assert deeds(owner.get("audit-logs")) == by_name
+    assert by_name[0] == "bob pull"
+    assert len(by_name) == 5
 
 
 def test_what_would_look_through_too_much_is_refused(owner, root, monkeypatch):
