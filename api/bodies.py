@@ -18,9 +18,10 @@ _LONGEST_DN = 4096
 _DEEPEST = 6  # no body nests deeper
 # What the document says of names; who makes them checks them.
 _NOT = r',"~#%$:\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069'
-_USERNAME = rf"^[^\s{_NOT}]([^{_NOT}]*[^\s{_NOT}])?$"
-_PROJECT_NAME = "^[a-z0-9]+([._-][a-z0-9]+)*$"
-_COLOR = "^#([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$"
+USERNAME = {"pattern": rf"^[^\s{_NOT}]([^{_NOT}]*[^\s{_NOT}])?$", "maxLength": _SHORT, "example": "alice"}
+PASSWORD = {"format": "password", "minLength": 8, "maxLength": 128, "description": "of upper and lower case and digits"}
+PROJECT_NAME = {"pattern": "^[a-z0-9]+([._-][a-z0-9]+)*$", "maxLength": _SHORT, "example": "my-project"}
+COLOR = {"pattern": "^#([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$", "example": "#48b0c4"}
 
 Form = TypeVar("Form", bound="serializers.Serializer[Any]")
 
@@ -48,9 +49,6 @@ def said(schema: dict[str, Any], **options: Any) -> Any:
     return kind(**options)
 
 
-PASSWORD = {"format": "password", "minLength": 8, "maxLength": 128, "description": "of upper and lower case and digits"}
-
-
 class Profile(serializers.Serializer[Any]):
     email = serializers.EmailField(max_length=_SHORT)
     realname = serializers.CharField(max_length=_SHORT, allow_blank=True, default="")
@@ -58,7 +56,7 @@ class Profile(serializers.Serializer[Any]):
 
 
 class NewUser(Profile):
-    username = said({"pattern": _USERNAME, "maxLength": _SHORT}, max_length=_SHORT, trim_whitespace=False)
+    username = said(USERNAME, max_length=_SHORT, trim_whitespace=False)
     password = said(PASSWORD, max_length=1024, trim_whitespace=False)
 
 
@@ -110,7 +108,7 @@ def _metadatum(schema: dict[str, Any]) -> Any:
     return said(schema, required=False, allow_null=True, allow_blank=schema is not _NUMBER, trim_whitespace=False)
 
 
-_SWITCH, _NUMBER = {"enum": ["true", "false"]}, {"pattern": "^-?[0-9]{1,18}$"}
+_SWITCH, _NUMBER = {"enum": ["true", "false"]}, {"pattern": "^-?[0-9]{1,18}$", "example": "-1"}
 _TEXT = {"maxLength": _SHORT, "pattern": "^[ -~]+$"}
 
 
@@ -133,7 +131,7 @@ class ProjectMetadata(serializers.Serializer[Any]):
 
 
 class AllowlistItem(serializers.Serializer[Any]):
-    cve_id = said({"pattern": "^[!-~]{1,128}$"}, max_length=_SHORT, trim_whitespace=False)
+    cve_id = said({"pattern": "^[!-~]{1,128}$", "example": "CVE-2019-10164"}, max_length=_SHORT, trim_whitespace=False)
 
 
 class Allowlist(serializers.Serializer[Any]):
@@ -159,7 +157,7 @@ class ProjectUpdate(serializers.Serializer[Any]):
 
 
 class NewProject(ProjectUpdate):
-    project_name = said({"pattern": _PROJECT_NAME, "maxLength": _SHORT}, max_length=1024, trim_whitespace=False)
+    project_name = said(PROJECT_NAME, max_length=1024, trim_whitespace=False)
 
 
 class UserGroupName(serializers.Serializer[Any]):
@@ -199,7 +197,7 @@ class RepositoryUpdate(serializers.Serializer[Any]):
 
 
 class NewTag(serializers.Serializer[Any]):
-    name = said({"pattern": f"^{TAG_PATTERN}$"}, max_length=1024, trim_whitespace=False)
+    name = said({"pattern": f"^{TAG_PATTERN}$", "example": "v1.0"}, max_length=1024, trim_whitespace=False)
 
 
 class ImmutableSelector(serializers.Serializer[Any]):
@@ -227,7 +225,7 @@ class LabelText(serializers.Serializer[Any]):
     description = serializers.CharField(
         max_length=64 * 1024, allow_blank=True, allow_null=True, trim_whitespace=False, default=""
     )
-    color = said({"pattern": _COLOR}, max_length=1024, allow_blank=True, allow_null=True, default="")
+    color = said(COLOR, max_length=1024, allow_blank=True, allow_null=True, default="")
 
 
 class NewLabel(LabelText):

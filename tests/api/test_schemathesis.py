@@ -71,6 +71,7 @@ ITS_OWN_RULES = {
     "UpdateRobot": "as it is called, and permissions that there are",
     "RefreshSec": "a secret is a password",
     "ListRobot": "what its q says of the level",
+    "updateQuota": "of storage",
     "updateConfigurations": "each item's own",
     "pingLdap": "each item's own",
     "importLdapUser": "a directory must be set up",

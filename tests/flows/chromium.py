@@ -28,6 +28,10 @@ class Chromium:
         self._ask("Page.navigate", url=url)
         self.settle()
 
+    def before_each_page(self, script: str) -> None:
+        """Have each page begin with `script`."""
+        self._ask("Page.addScriptToEvaluateOnNewDocument", source=script)
+
     def evaluate(self, script: str) -> Any:
         answer = self._ask("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
         assert "exceptionDetails" not in answer, answer
