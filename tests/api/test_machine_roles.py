@@ -25,7 +25,7 @@ Asked = list[tuple[str, str]]  # (permission, place), in the order of the questi
 Held = Mapping[str, Collection[str]]  # permissions by place
 
 # For people alone, whatever a machine holds.
-PEOPLE_ONLY = {("get", "users/current/tokens"), ("post", "users/current/tokens"), ("delete", "users/999/tokens/1")}
+PEOPLE_ONLY = {("get", "users/current/tokens"), ("post", "users/current/tokens"), ("delete", "users/9999999/tokens/1")}
 # Of those that any user may carry out, the ones for which a machine needs a permission.
 BOUNDED = {("post", "projects")}
 

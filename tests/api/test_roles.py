@@ -55,16 +55,16 @@ OPERATIONS = [
     ("get", "users/search?username=x", "stranger"),
     ("get", "users", "admin"),
     ("post", "users", "admin"),
-    ("get", "users/999", "admin"),
-    ("put", "users/999", "admin"),
-    ("delete", "users/999", "admin"),
-    ("put", "users/999/password", "admin"),
-    ("put", "users/999/sysadmin", "admin"),
-    ("put", "users/999/cli_secret", "admin"),
+    ("get", "users/9999999", "admin"),
+    ("put", "users/9999999", "admin"),
+    ("delete", "users/9999999", "admin"),
+    ("put", "users/9999999/password", "admin"),
+    ("put", "users/9999999/sysadmin", "admin"),
+    ("put", "users/9999999/cli_secret", "admin"),
     ("post", "system/oidc/ping", "admin"),
     ("get", "users/current/tokens", "stranger"),
     ("post", "users/current/tokens", "stranger"),
-    ("delete", "users/999/tokens/1", "admin"),
+    ("delete", "users/9999999/tokens/1", "admin"),
     ("get", "permissions", "projectAdmin"),
     ("get", "robots", "admin"),
     ("post", "robots", "stranger"),  # whose level the body says
@@ -138,7 +138,7 @@ def callers() -> dict[str, Caller]:
         found[role], user = make_caller(role)
         join(team, user, role)
     found["admin"] = make_caller("admin", is_admin=True)[0]
-    make_user("subject", id=999)
+    make_user("subject", id=9_999_999)
     Label.objects.create(id=999, name="global")
     return found
 
