@@ -34,10 +34,15 @@ def syslog() -> Iterator[Collector]:
 def company(workspace: Path, slapd: Slapd, syslog: Collector) -> Iterator[Running]:
     """A stack of its own, that takes the directory's people over TLS; `builders` build in the project `yard`.
 
-    What Harbor has an item for an administrator sets over the API.
+    What Harbor has an item for an administrator sets over the API, but for the syslog server: that is to be told of
+    what happens at once, and a change counts in every process only seconds later.
     """
-    with running_stack(workspace / "company", ROADSTEAD_CONFIG_LDAP_CA_FILE=str(slapd.ca)) as running:
-        asyncio.run(_set_up(running, slapd, syslog))
+    environment = {
+        "ROADSTEAD_CONFIG_LDAP_CA_FILE": str(slapd.ca),
+        "ROADSTEAD_CONFIG_AUDIT_LOG_FORWARD_ENDPOINT": syslog.url.removeprefix("tcp://"),
+    }
+    with running_stack(workspace / "company", **environment) as running:
+        asyncio.run(_set_up(running, slapd))
         running.wait_until_it_answers()
         yield running
 
@@ -46,7 +51,7 @@ def administrator(running: Running) -> HarborAsyncClient:
     return HarborAsyncClient(f"{running.url}/api/v2.0", username="admin", secret=running.admin_password)
 
 
-async def _set_up(running: Running, slapd: Slapd, syslog: Collector) -> None:
+async def _set_up(running: Running, slapd: Slapd) -> None:
     client = administrator(running)
     items: dict[str, Any] = {
         "ldap_url": slapd.tls_url,
@@ -56,7 +61,6 @@ async def _set_up(running: Running, slapd: Slapd, syslog: Collector) -> None:
         "ldap_group_search_filter": "objectClass=groupOfNames",
         "ldap_uid": "uid",
         "ldap_timeout": 2,
-        "audit_log_forward_endpoint": syslog.url.removeprefix("tcp://"),
     }
     await client.update_config(Configurations(**items))
     tried = await client.ping_ldap()
