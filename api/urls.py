@@ -7,6 +7,7 @@ from api import (
     artifacts,
     configurations,
     health,
+    icons,
     immutable,
     labels,
     ldap,
@@ -103,6 +104,7 @@ urlpatterns = [
     route("quotas", quotas.Quotas),
     route("quotas/{id}", quotas.OneQuota),
     route("repositories", repositories.AllRepositories),
+    route("icons/{digest}", icons.OneIcon),
     route("projects/{project_name}/repositories", repositories.Repositories),
     # The longest first: a repository's name may hold slashes.
     route(f"{_REPOSITORY}/artifacts", artifacts.Artifacts),

@@ -64,11 +64,6 @@ def test_a_body_of_another_type_is_refused(root):
     assert error_of(answer) == (415, "UNSUPPORTED_MEDIA_TYPE")
 
 
-def test_any_accept_is_answered_in_json(root):
-    answer = root.client.get("/api/v2.0/users", headers={"Accept": "application/xml"})
-    assert (answer.status_code, answer["Content-Type"]) == (200, "application/json")
-
-
 def test_pages_have_links_and_a_total(root):
     for number in range(6):
         make_user(f"user{number}")

@@ -36,6 +36,7 @@ OPERATIONS = [
     ("get", "search?q=x", "nobody"),
     ("get", "projects", "nobody"),
     ("get", "repositories", "nobody"),
+    ("get", "icons/sha256:none", "nobody"),
     ("get", "statistics", "stranger"),
     ("get", "system/CVEAllowlist", "stranger"),
     ("put", "system/CVEAllowlist", "admin"),

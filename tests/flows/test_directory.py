@@ -37,11 +37,11 @@ def company(workspace: Path, slapd: Slapd, syslog: Collector) -> Iterator[Runnin
     What Harbor has an item for an administrator sets over the API, but for the syslog server: that is to be told of
     what happens at once, and a change counts in every process only seconds later.
     """
-    environment = {
-        "ROADSTEAD_CONFIG_LDAP_CA_FILE": str(slapd.ca),
-        "ROADSTEAD_CONFIG_AUDIT_LOG_FORWARD_ENDPOINT": syslog.url.removeprefix("tcp://"),
-    }
-    with running_stack(workspace / "company", **environment) as running:
+    with running_stack(
+        workspace / "company",
+        ROADSTEAD_CONFIG_LDAP_CA_FILE=str(slapd.ca),
+        ROADSTEAD_CONFIG_AUDIT_LOG_FORWARD_ENDPOINT=syslog.url.removeprefix("tcp://"),
+    ) as running:
         asyncio.run(_set_up(running, slapd))
         running.wait_until_it_answers()
         yield running
