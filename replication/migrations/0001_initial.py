@@ -7,188 +7,370 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Endpoint',
+            name="Endpoint",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=256, unique=True)),
-                ('description', models.TextField(blank=True, default='')),
-                ('kind', models.CharField(max_length=64)),
-                ('url', models.CharField(max_length=512)),
-                ('credential_type', models.CharField(blank=True, default='basic', max_length=32)),
-                ('access_key', models.TextField(blank=True, default='')),
-                ('sealed_secret', models.TextField(blank=True, default='', help_text='encrypted: see db.sealing')),
-                ('insecure', models.BooleanField(default=False, help_text="its certificate isn't verified")),
-                ('ca_certificate', models.TextField(blank=True, default='', help_text="PEM; instead of the system's authorities")),
-                ('healthy', models.BooleanField(help_text='null: not looked at yet', null=True)),
-                ('problem', models.TextField(blank=True, default='', help_text='what the last look found, in words')),
-                ('checked_at', models.DateTimeField(null=True)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('updated_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=256, unique=True)),
+                ("description", models.TextField(blank=True, default="")),
+                ("kind", models.CharField(max_length=64)),
+                ("url", models.CharField(max_length=512)),
+                ("credential_type", models.CharField(blank=True, default="basic", max_length=32)),
+                ("access_key", models.TextField(blank=True, default="")),
+                ("sealed_secret", models.TextField(blank=True, default="", help_text="encrypted: see db.sealing")),
+                ("insecure", models.BooleanField(default=False, help_text="its certificate isn't verified")),
+                (
+                    "ca_certificate",
+                    models.TextField(blank=True, default="", help_text="PEM; instead of the system's authorities"),
+                ),
+                ("healthy", models.BooleanField(help_text="null: not looked at yet", null=True)),
+                ("problem", models.TextField(blank=True, default="", help_text="what the last look found, in words")),
+                ("checked_at", models.DateTimeField(null=True)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("updated_at", models.DateTimeField(default=django.utils.timezone.now)),
             ],
         ),
         migrations.CreateModel(
-            name='Event',
+            name="Event",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(help_text='push, delete, retag', max_length=16)),
-                ('repository', models.CharField(max_length=255)),
-                ('digest', models.CharField(blank=True, default='', max_length=135)),
-                ('tags', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=128), default=list, size=None)),
-                ('at', models.DateTimeField(default=django.utils.timezone.now)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("kind", models.CharField(help_text="push, delete, retag", max_length=16)),
+                ("repository", models.CharField(max_length=255)),
+                ("digest", models.CharField(blank=True, default="", max_length=135)),
+                (
+                    "tags",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=128), default=list, size=None
+                    ),
+                ),
+                ("at", models.DateTimeField(default=django.utils.timezone.now)),
             ],
         ),
         migrations.CreateModel(
-            name='Policy',
+            name="Policy",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=256, unique=True)),
-                ('description', models.TextField(blank=True, default='')),
-                ('filters', models.JSONField(default=list, help_text="[{type, value, decoration?}]: Harbor's, see policies")),
-                ('namespace', models.CharField(blank=True, default='', help_text='at the destination; empty: the same', max_length=255)),
-                ('flatten', models.SmallIntegerField(default=-1, help_text="Harbor's dest_namespace_replace_count")),
-                ('trigger', models.CharField(choices=[('manual', 'Manual'), ('scheduled', 'Scheduled'), ('event_based', 'Event Based')], default='manual', max_length=16)),
-                ('cron', models.CharField(blank=True, default='', help_text='six fields, seconds first; UTC', max_length=128)),
-                ('deletion', models.BooleanField(default=False, help_text='what is deleted here is deleted there, by event')),
-                ('override', models.BooleanField(default=False, help_text='a tag that is there on something else is moved')),
-                ('enabled', models.BooleanField(default=True)),
-                ('speed', models.IntegerField(default=-1, help_text="KiB/s shared by all the policy's tasks; up to 0: without a limit")),
-                ('by_chunk', models.BooleanField(default=False)),
-                ('single_active', models.BooleanField(default=False, help_text='no execution while another one goes on')),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('updated_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('destination', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='pushed_by', to='replication.endpoint')),
-                ('source', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='pulled_by', to='replication.endpoint')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=256, unique=True)),
+                ("description", models.TextField(blank=True, default="")),
+                (
+                    "filters",
+                    models.JSONField(default=list, help_text="[{type, value, decoration?}]: Harbor's, see policies"),
+                ),
+                (
+                    "namespace",
+                    models.CharField(
+                        blank=True, default="", help_text="at the destination; empty: the same", max_length=255
+                    ),
+                ),
+                ("flatten", models.SmallIntegerField(default=-1, help_text="Harbor's dest_namespace_replace_count")),
+                (
+                    "trigger",
+                    models.CharField(
+                        choices=[("manual", "Manual"), ("scheduled", "Scheduled"), ("event_based", "Event Based")],
+                        default="manual",
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "cron",
+                    models.CharField(
+                        blank=True, default="", help_text="six fields, seconds first; UTC", max_length=128
+                    ),
+                ),
+                (
+                    "deletion",
+                    models.BooleanField(default=False, help_text="what is deleted here is deleted there, by event"),
+                ),
+                (
+                    "override",
+                    models.BooleanField(default=False, help_text="a tag that is there on something else is moved"),
+                ),
+                ("enabled", models.BooleanField(default=True)),
+                (
+                    "speed",
+                    models.IntegerField(
+                        default=-1, help_text="KiB/s shared by all the policy's tasks; up to 0: without a limit"
+                    ),
+                ),
+                ("by_chunk", models.BooleanField(default=False)),
+                (
+                    "single_active",
+                    models.BooleanField(default=False, help_text="no execution while another one goes on"),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("updated_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "destination",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="pushed_by",
+                        to="replication.endpoint",
+                    ),
+                ),
+                (
+                    "source",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="pulled_by",
+                        to="replication.endpoint",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Execution',
+            name="Execution",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('trigger', models.CharField(choices=[('manual', 'Manual'), ('scheduled', 'Scheduled'), ('event_based', 'Event Based')], max_length=16)),
-                ('event', models.JSONField(help_text='what happened, for one that an event started: see events', null=True)),
-                ('dry_run', models.BooleanField(default=False, help_text='tasks are planned and sized, and none is carried out')),
-                ('state', models.CharField(choices=[('Pending', 'Pending'), ('InProgress', 'In Progress'), ('Succeed', 'Succeed'), ('Failed', 'Failed'), ('Stopped', 'Stopped')], default='InProgress', max_length=16)),
-                ('text', models.TextField(blank=True, default='', help_text='why it came to that state')),
-                ('stop_asked', models.BooleanField(default=False)),
-                ('planned', models.BooleanField(default=False, help_text='no more tasks will come')),
-                ('cursor', models.TextField(blank=True, default='', help_text='how far the planning has come')),
-                ('planner', models.CharField(blank=True, default='', help_text='the claim of whoever plans', max_length=64)),
-                ('lease_until', models.DateTimeField(help_text='of the planner', null=True)),
-                ('attempts', models.PositiveSmallIntegerField(default=0, help_text='of planning')),
-                ('not_before', models.DateTimeField(default=django.utils.timezone.now, help_text='of the next attempt at planning')),
-                ('total', models.IntegerField(default=0, help_text='tasks')),
-                ('succeeded', models.IntegerField(default=0)),
-                ('failed', models.IntegerField(default=0)),
-                ('stopped', models.IntegerField(default=0)),
-                ('unchanged', models.IntegerField(default=0, help_text='artifacts that were there already: no task was made')),
-                ('bytes_total', models.BigIntegerField(default=0, help_text='of all tasks planned, as far as known')),
-                ('bytes_done', models.BigIntegerField(default=0, help_text='of tasks that are over; skipped, mounted and sent')),
-                ('bytes_sent', models.BigIntegerField(default=0, help_text='of tasks that are over; over the wire')),
-                ('started_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('ended_at', models.DateTimeField(null=True)),
-                ('policy', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='executions', to='replication.policy')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "trigger",
+                    models.CharField(
+                        choices=[("manual", "Manual"), ("scheduled", "Scheduled"), ("event_based", "Event Based")],
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "event",
+                    models.JSONField(help_text="what happened, for one that an event started: see events", null=True),
+                ),
+                (
+                    "dry_run",
+                    models.BooleanField(
+                        default=False, help_text="tasks are planned and sized, and none is carried out"
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("Pending", "Pending"),
+                            ("InProgress", "In Progress"),
+                            ("Succeed", "Succeed"),
+                            ("Failed", "Failed"),
+                            ("Stopped", "Stopped"),
+                        ],
+                        default="InProgress",
+                        max_length=16,
+                    ),
+                ),
+                ("text", models.TextField(blank=True, default="", help_text="why it came to that state")),
+                ("stop_asked", models.BooleanField(default=False)),
+                ("planned", models.BooleanField(default=False, help_text="no more tasks will come")),
+                ("cursor", models.TextField(blank=True, default="", help_text="how far the planning has come")),
+                (
+                    "planner",
+                    models.CharField(blank=True, default="", help_text="the claim of whoever plans", max_length=64),
+                ),
+                ("lease_until", models.DateTimeField(help_text="of the planner", null=True)),
+                ("attempts", models.PositiveSmallIntegerField(default=0, help_text="of planning")),
+                (
+                    "not_before",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, help_text="of the next attempt at planning"
+                    ),
+                ),
+                ("total", models.IntegerField(default=0, help_text="tasks")),
+                ("succeeded", models.IntegerField(default=0)),
+                ("failed", models.IntegerField(default=0)),
+                ("stopped", models.IntegerField(default=0)),
+                (
+                    "unchanged",
+                    models.IntegerField(default=0, help_text="artifacts that were there already: no task was made"),
+                ),
+                ("bytes_total", models.BigIntegerField(default=0, help_text="of all tasks planned, as far as known")),
+                (
+                    "bytes_done",
+                    models.BigIntegerField(default=0, help_text="of tasks that are over; skipped, mounted and sent"),
+                ),
+                ("bytes_sent", models.BigIntegerField(default=0, help_text="of tasks that are over; over the wire")),
+                ("started_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("ended_at", models.DateTimeField(null=True)),
+                (
+                    "policy",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="executions",
+                        to="replication.policy",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Task',
+            name="Task",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('operation', models.CharField(choices=[('copy', 'Copy'), ('deletion', 'Deletion')], default='copy', max_length=16)),
-                ('resource_type', models.CharField(default='image', help_text="image, chart, …: Harbor's words", max_length=32)),
-                ('source', models.CharField(db_collation='C', help_text='the repository', max_length=512)),
-                ('destination', models.CharField(db_collation='C', help_text='the repository', max_length=512)),
-                ('reference', models.CharField(db_collation='C', help_text='a digest; a tag that is to be deleted', max_length=135)),
-                ('tags', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=128), default=list, help_text='that are to be on it', size=None)),
-                ('state', models.CharField(choices=[('Pending', 'Pending'), ('InProgress', 'In Progress'), ('Succeed', 'Succeed'), ('Failed', 'Failed'), ('Stopped', 'Stopped')], default='Pending', max_length=16)),
-                ('text', models.TextField(blank=True, default='', help_text='why it came to that state, for people')),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('not_before', models.DateTimeField(default=django.utils.timezone.now, help_text='of the next attempt')),
-                ('sent_at', models.DateTimeField(help_text='to the broker, last; null: it waits for its turn', null=True)),
-                ('worker', models.CharField(blank=True, default='', help_text='the claim of whoever is at it', max_length=64)),
-                ('lease_until', models.DateTimeField(null=True)),
-                ('bytes_total', models.BigIntegerField(default=0)),
-                ('bytes_done', models.BigIntegerField(default=0, help_text='skipped, mounted and sent')),
-                ('bytes_sent', models.BigIntegerField(default=0, help_text='over the wire, in all attempts')),
-                ('started_at', models.DateTimeField(null=True)),
-                ('ended_at', models.DateTimeField(null=True)),
-                ('execution', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='tasks', to='replication.execution')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "operation",
+                    models.CharField(
+                        choices=[("copy", "Copy"), ("deletion", "Deletion")], default="copy", max_length=16
+                    ),
+                ),
+                (
+                    "resource_type",
+                    models.CharField(default="image", help_text="image, chart, …: Harbor's words", max_length=32),
+                ),
+                ("source", models.CharField(db_collation="C", help_text="the repository", max_length=512)),
+                ("destination", models.CharField(db_collation="C", help_text="the repository", max_length=512)),
+                (
+                    "reference",
+                    models.CharField(
+                        db_collation="C", help_text="a digest; a tag that is to be deleted", max_length=135
+                    ),
+                ),
+                (
+                    "tags",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=128),
+                        default=list,
+                        help_text="that are to be on it",
+                        size=None,
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("Pending", "Pending"),
+                            ("InProgress", "In Progress"),
+                            ("Succeed", "Succeed"),
+                            ("Failed", "Failed"),
+                            ("Stopped", "Stopped"),
+                        ],
+                        default="Pending",
+                        max_length=16,
+                    ),
+                ),
+                ("text", models.TextField(blank=True, default="", help_text="why it came to that state, for people")),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                (
+                    "not_before",
+                    models.DateTimeField(default=django.utils.timezone.now, help_text="of the next attempt"),
+                ),
+                (
+                    "sent_at",
+                    models.DateTimeField(help_text="to the broker, last; null: it waits for its turn", null=True),
+                ),
+                (
+                    "worker",
+                    models.CharField(blank=True, default="", help_text="the claim of whoever is at it", max_length=64),
+                ),
+                ("lease_until", models.DateTimeField(null=True)),
+                ("bytes_total", models.BigIntegerField(default=0)),
+                ("bytes_done", models.BigIntegerField(default=0, help_text="skipped, mounted and sent")),
+                ("bytes_sent", models.BigIntegerField(default=0, help_text="over the wire, in all attempts")),
+                ("started_at", models.DateTimeField(null=True)),
+                ("ended_at", models.DateTimeField(null=True)),
+                (
+                    "execution",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="tasks",
+                        to="replication.execution",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='LogLine',
+            name="LogLine",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('level', models.CharField(default='INFO', max_length=8)),
-                ('text', models.TextField()),
-                ('task', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='lines', to='replication.task')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("level", models.CharField(default="INFO", max_length=8)),
+                ("text", models.TextField()),
+                (
+                    "task",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="lines",
+                        to="replication.task",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Transfer',
+            name="Transfer",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('digest', models.CharField(db_collation='C', max_length=135)),
-                ('repository', models.CharField(db_collation='C', max_length=512)),
-                ('size', models.BigIntegerField(default=0)),
-                ('location', models.TextField(blank=True, default='', help_text='of the upload')),
-                ('offset', models.BigIntegerField(default=0, help_text='bytes that the site was seen to have')),
-                ('worker', models.CharField(blank=True, default='', max_length=64)),
-                ('lease_until', models.DateTimeField(null=True)),
-                ('done_at', models.DateTimeField(null=True)),
-                ('endpoint', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='replication.endpoint')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("digest", models.CharField(db_collation="C", max_length=135)),
+                ("repository", models.CharField(db_collation="C", max_length=512)),
+                ("size", models.BigIntegerField(default=0)),
+                ("location", models.TextField(blank=True, default="", help_text="of the upload")),
+                ("offset", models.BigIntegerField(default=0, help_text="bytes that the site was seen to have")),
+                ("worker", models.CharField(blank=True, default="", max_length=64)),
+                ("lease_until", models.DateTimeField(null=True)),
+                ("done_at", models.DateTimeField(null=True)),
+                (
+                    "endpoint",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="replication.endpoint",
+                    ),
+                ),
             ],
         ),
         migrations.AddConstraint(
-            model_name='policy',
-            constraint=models.CheckConstraint(condition=models.Q(('source__isnull', True), ('destination__isnull', True), _connector='XOR'), name='policy_has_one_side_here'),
+            model_name="policy",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("source__isnull", True), ("destination__isnull", True), _connector="XOR"),
+                name="policy_has_one_side_here",
+            ),
         ),
         migrations.AddIndex(
-            model_name='execution',
-            index=models.Index(fields=['policy', 'started_at', 'id'], name='execution_of_policy'),
+            model_name="execution",
+            index=models.Index(fields=["policy", "started_at", "id"], name="execution_of_policy"),
         ),
         migrations.AddIndex(
-            model_name='execution',
-            index=models.Index(fields=['started_at', 'id'], name='execution_by_time'),
+            model_name="execution",
+            index=models.Index(fields=["started_at", "id"], name="execution_by_time"),
         ),
         migrations.AddIndex(
-            model_name='execution',
-            index=models.Index(condition=models.Q(('ended_at__isnull', True)), fields=['id'], name='execution_open'),
+            model_name="execution",
+            index=models.Index(condition=models.Q(("ended_at__isnull", True)), fields=["id"], name="execution_open"),
         ),
         migrations.AddIndex(
-            model_name='task',
-            index=models.Index(fields=['execution', 'id'], name='task_of_execution'),
+            model_name="task",
+            index=models.Index(fields=["execution", "id"], name="task_of_execution"),
         ),
         migrations.AddIndex(
-            model_name='task',
-            index=models.Index(condition=models.Q(('state', 'Pending')), fields=['execution', 'not_before', 'id'], name='task_waiting'),
+            model_name="task",
+            index=models.Index(
+                condition=models.Q(("state", "Pending")), fields=["execution", "not_before", "id"], name="task_waiting"
+            ),
         ),
         migrations.AddIndex(
-            model_name='task',
-            index=models.Index(condition=models.Q(('state', 'InProgress')), fields=['lease_until'], name='task_leased'),
+            model_name="task",
+            index=models.Index(condition=models.Q(("state", "InProgress")), fields=["lease_until"], name="task_leased"),
         ),
         migrations.AddConstraint(
-            model_name='task',
-            constraint=models.UniqueConstraint(fields=('execution', 'operation', 'source', 'reference'), name='replication_task_once'),
+            model_name="task",
+            constraint=models.UniqueConstraint(
+                fields=("execution", "operation", "source", "reference"), name="replication_task_once"
+            ),
         ),
         migrations.AddIndex(
-            model_name='logline',
-            index=models.Index(fields=['task', 'id'], name='line_of_task'),
+            model_name="logline",
+            index=models.Index(fields=["task", "id"], name="line_of_task"),
         ),
         migrations.AddIndex(
-            model_name='transfer',
-            index=models.Index(fields=['done_at'], name='transfer_done'),
+            model_name="transfer",
+            index=models.Index(fields=["done_at"], name="transfer_done"),
         ),
         migrations.AddConstraint(
-            model_name='transfer',
-            constraint=models.UniqueConstraint(fields=('endpoint', 'digest'), name='transfer_once', nulls_distinct=False),
+            model_name="transfer",
+            constraint=models.UniqueConstraint(
+                fields=("endpoint", "digest"), name="transfer_once", nulls_distinct=False
+            ),
         ),
     ]
