@@ -40,6 +40,7 @@ from projects import errors as projects
 from projects import metadata
 from rbac import errors as rbac
 from rbac.credentials import BackOff, InvalidCredentials
+from replication import errors as replication
 
 logger = logging.getLogger(__name__)
 
@@ -163,11 +164,25 @@ _WORDS: list[tuple[type[Exception], type[ApiError]]] = [
     (projects.InvalidImmutableRule, BadRequest),
     (projects.ImmutableRuleExists, Conflict),
     (projects.ImmutableRuleUnknown, NotFound),
+    (replication.InvalidEndpoint, BadRequest),
+    (replication.EndpointExists, Conflict),
+    (replication.EndpointUnknown, NotFound),
+    (replication.EndpointUnhealthy, BadRequest),
+    (replication.EndpointInUse, PreconditionFailed),
+    (replication.InvalidPolicy, BadRequest),
+    (replication.PolicyExists, Conflict),
+    (replication.PolicyUnknown, NotFound),
+    (replication.PolicyInUse, PreconditionFailed),
+    (replication.PolicyDisabled, PreconditionFailed),
+    (replication.AlreadyRunning, PreconditionFailed),
+    (replication.ExecutionUnknown, NotFound),
+    (replication.TaskUnknown, NotFound),
     (configuration.ItemFrozen, Forbidden),
     (configuration.ConfigurationError, BadRequest),
     # What has no line of its own yet is the client's doing nevertheless.
     (rbac.RbacError, BadRequest),
     (projects.ProjectError, BadRequest),
+    (replication.ReplicationError, BadRequest),
 ]
 _SILENT: list[tuple[type[Exception], type[ApiError]]] = [
     (OperationalError, Unavailable),

@@ -216,6 +216,7 @@ ITEMS: dict[str, Item] = {
         Item("audit_log_forward_endpoint", "", _syslog),
         Item("disabled_audit_log_event_types", "", _events),
         Item("banner_message", ""),
+        Item("replication_local_addresses", False, contract=False),  # loopback and link-local ones, of endpoints
         Item("ldap_url", "", _ldap_urls),
         Item("ldap_search_dn", ""),
         Item("ldap_search_password", "", secret=True),

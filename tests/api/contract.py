@@ -37,6 +37,10 @@ DEVIATIONS: dict[str, str] = {
     "getInternalconfig 200.*.value: *": "A value is of its item's type, as from Harbor; the contract says object.",
     "getProjectSummary 200.registry: *": "There are no proxy-cache projects yet.",
     "getSystemInfo 200.authproxy_settings: *": "There is no sign-in by a proxy.",
+    "createRegistry body.{id,status,creation_time,update_time}: *": "What a client doesn't choose is ignored.",
+    "{create,update}ReplicationPolicy body.{id,creation_time,update_time}: *": "No client chooses these.",
+    "{create,update}ReplicationPolicy body.{src,dest}_registry.*": "The registry's id says which; the rest is ignored.",
+    "getReplicationLog {401,403,404}: is *": "A refusal is JSON wherever it comes from, as from Harbor.",
     "{ListRobot,GetRobotByID} 200*.secret: *": "A robot's secret is shown where it is made, and nowhere else.",
     "UpdateRobot body.{id,secret,editable,expires_at,creator_type,creator_ref,creation_time,update_time}: *": (
         "What follows from the rest, or has an operation of its own (the secret), is ignored, as in Harbor."

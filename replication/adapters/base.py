@@ -1,0 +1,135 @@
+"""What differs from one vendor's registry to another's, and how a registry without anything of its own is served."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import ClassVar, NamedTuple
+
+from oci.client import RegistryClient
+from oci.digest import Digest
+from oci.errors import NameInvalid, Unauthorized, Unsupported
+from replication.names import sought
+
+Choices = Mapping[str, str]  # URLs of endpoints, by the names that are shown for them
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How a registry is reached, with its secret opened. `private`: it may be on this machine, or its link."""
+
+    url: str
+    access_key: str = ""
+    secret: str = field(default="", repr=False)
+    insecure: bool = False
+    ca: str = ""  # PEM
+    private: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """What there is to know of a kind of registry before one is set up.
+
+    `endpoints` are the URLs to choose from; where `fixed` there are no others. `access_key` is given where all have
+    the same, and `secret_file` says that the secret is the content of a file. `components`: how many components a
+    repository's name may have as a destination, at least and at most.
+    """
+
+    kind: str
+    description: str
+    endpoints: Choices = field(default_factory=dict)
+    fixed: bool = False
+    access_key: str = ""
+    secret_file: bool = False
+    labels: bool = False
+    components: tuple[int, int] = (1, 255)
+
+
+class Listed(NamedTuple):
+    """An artifact as a vendor lists it. `size` in bytes, 0 if it isn't told; `kind` is Harbor's word for its type, ""
+    if it isn't told. `has_referrers` None: not told. `labels` are names."""
+
+    digest: str
+    tags: tuple[str, ...]
+    labels: tuple[str, ...] = ()
+    kind: str = ""
+    size: int = 0
+    has_referrers: bool | None = None
+
+
+class Adapter:
+    """One registry. Not bound to a thread; `close` it. Everything may raise `oci.errors`.
+
+    A subclass has its `info`, and overrides what its vendor does otherwise.
+    """
+
+    info: ClassVar[Info]
+
+    def __init__(self, access: Access) -> None:
+        self.access = access
+
+    @cached_property
+    def client(self) -> RegistryClient:
+        """The registry itself, by the distribution specification."""
+        return self.registry_client(self.access.url)
+
+    def registry_client(self, url: str) -> RegistryClient:
+        return RegistryClient(url)
+
+    def close(self) -> None:
+        if "client" in self.__dict__:
+            self.client.close()
+
+    def check(self) -> None:
+        """Raises one of `oci.errors`, in words for people, unless the registry answers, and to this credential."""
+        try:
+            self.client.ping()
+        except Unauthorized:
+            if self.access.access_key or self.access.secret:
+                raise
+
+    def repositories(self, patterns: Sequence[str]) -> Iterator[str]:
+        """The names of repositories that may match all of `patterns` (doublestar); one that isn't there is no harm."""
+        where = sought(patterns)
+        if where.names is not None:
+            return iter(where.names)
+        return filter(where.may_be, self.client.catalog())
+
+    def artifacts(self, repository: str) -> Iterator[Listed] | None:
+        """All artifacts of the repository with their tags, few calls for many; None where the vendor can't, and each
+        tag has to be asked for."""
+        del repository
+        return None
+
+    def is_public(self, repository: str) -> bool:
+        """Whether anybody may pull from there, as far as the vendor tells."""
+        del repository
+        return False
+
+    def prepare(self, repository: str, *, public: bool) -> None:
+        """Make what has to be there before a push: a project, a namespace. NameInvalid for a name that can't be."""
+        del public
+        least, most = self.info.components
+        count = repository.count("/") + 1
+        if not least <= count <= most:
+            wanted = f"{least}" if least == most else f"at least {least}" if count < least else f"at most {most}"
+            raise NameInvalid(f"{repository} has {count} components, and {self.info.kind} takes {wanted}")
+
+    def delete(self, repository: str, reference: str) -> None:
+        """Take away a tag, or by a digest the artifact with all its tags. Nothing if it isn't there."""
+        if ":" in reference:
+            self.client.delete_manifest(repository, Digest.parse(reference))
+        else:
+            self.delete_tag(repository, reference)
+
+    def delete_tag(self, repository: str, tag: str) -> None:
+        raise Unsupported(f"{self.info.kind} can't delete the tag {tag} alone from {repository}")
+
+
+def by_digest(tagged: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
+    """The tags on each digest, of pairs of a tag and its digest."""
+    found: dict[str, list[str]] = {}
+    for tag, digest in tagged:
+        found.setdefault(digest, []).append(tag)
+    return {digest: tuple(tags) for digest, tags in found.items()}
