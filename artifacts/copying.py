@@ -21,15 +21,12 @@ from oci import manifest as oci_manifest
 from oci.client import BlobInfo
 from oci.digest import Digest
 from oci.errors import ManifestUnknown, PreconditionFailed, Unavailable
+from oci.referrers import tags_of
 from rbac.actors import Actor
 
 MOST = 2000  # manifests in one copy: the client waits some milliseconds for each, and for each of its blobs
 _MOST_MENTIONS = 20 * MOST  # of manifests by indexes
 _BATCH = 500  # tags set at once
-
-# How clients without a referrers API name what belongs to a manifest: its list of referrers (distribution-spec
-# "Referrers Tag Schema"), and cosign's signatures, attestations and SBOMs.
-_BELONGINGS = ("", ".sig", ".att", ".sbom")
 
 
 def copy(source: str, reference: Digest | str, target: str, *, actor: Actor, context: audit.Context) -> Digest:
@@ -123,7 +120,7 @@ def _referring(repository_id: int, digests: Collection[str]) -> dict[int, str]:
 
 def _schema_names(digests: Collection[str]) -> list[str]:
     parsed = [Digest.parse(digest) for digest in digests]
-    return [f"{digest.algorithm}-{digest.hex[:64]}{suffix}" for digest in parsed for suffix in _BELONGINGS]
+    return [tag for digest in parsed for tag in tags_of(digest)]
 
 
 def _carry(source: str, target: str, manifest_id: int) -> None:

@@ -1,32 +1,56 @@
-"""Calls to a registry: what distribution-spec 1.1 and Docker's HTTP API V2 offer, with Distribution's quirks met."""
+"""Calls to a registry: what distribution-spec 1.1 and Docker's HTTP API V2 offer, with registries' quirks met.
 
-import base64
-import json
-import re
-from collections.abc import Iterator
+Names of repositories and references go in as they were parsed. Locations of uploads are path and query.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
-from urllib.parse import parse_qs, quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
-from oci import manifest
+from oci import listing, manifest
+from oci.bodies import Body
+from oci.connections import Reach
+from oci.credential import AnyCredential
 from oci.digest import Digest
-from oci.errors import BlobUnknown, DigestInvalid, NameUnknown, RangeInvalid, Unavailable
-from oci.transport import Answer, BlobStream, Body, Request, Transport, number
+from oci.download import BlobStream, Corrupt, Part
+from oci.errors import (
+    BlobUnknown,
+    Denied,
+    DigestInvalid,
+    NameUnknown,
+    RangeInvalid,
+    RegistryError,
+    Unauthorized,
+    Unavailable,
+    Unsupported,
+)
+from oci.manifest import Descriptor
+from oci.referrers import Referrers, tag_of
+from oci.session import Session
+from oci.transport import Answer, Request, Transport, nothing, number
+from oci.upload import Source, Upload, offset_of, upload
 
-MAX_LISTING = 64 * 1024 * 1024
 PAGE = 1000
 
-_ACCEPT = ", ".join(sorted(manifest.MANIFEST_TYPES | manifest.SCHEMA1_TYPES))
+_ACCEPT = {"Accept": ", ".join(sorted(manifest.MANIFEST_TYPES | manifest.SCHEMA1_TYPES))}
 _OCTETS = {"Content-Type": "application/octet-stream"}
-_NEXT = re.compile(r'<([^<>]*)>\s*;\s*rel="?next"?')
-_RANGE = re.compile(r"(?:bytes=)?0-(\d+)")
-_STATE_SIGNATURE = 32  # bytes of HMAC before the JSON in Distribution's _state
 
-_OK, _CREATED, _ACCEPTED, _NO_CONTENT, _PARTIAL, _MISSING, _UNSATISFIABLE = 200, 201, 202, 204, 206, 404, 416
+_OK, _CREATED, _ACCEPTED, _NO_CONTENT, _PARTIAL = 200, 201, 202, 204, 206
+_BAD_REQUEST, _MISSING, _NOT_ALLOWED, _UNSATISFIABLE, _NOT_IMPLEMENTED = 400, 404, 405, 416, 501
 
 
 class BlobInfo(NamedTuple):
     """`digest` is the canonical one, which the registry stores the blob under; `size` in bytes."""
 
+    digest: Digest
+    size: int
+
+
+class ManifestInfo(NamedTuple):
+    """What a registry says of a manifest; `size` in bytes."""
+
+    media_type: str
     digest: Digest
     size: int
 
@@ -42,215 +66,326 @@ class FetchedManifest(NamedTuple):
 class RegistryClient:
     """One registry. Thread-safe; keeps up to `pool_size` connections alive. Timeouts are in seconds of silence.
 
-    After one that ran out the registry is left alone for `rest` seconds: calls answer Unavailable without waiting.
-    Repository names and references go in as they were parsed. Locations of uploads are path and query.
+    `base_url` may have a path, below which /v2/ is. `insecure` verifies no certificate, `ca` (PEM) replaces the
+    system's authorities; without `private` nothing on this machine or its link is connected to, wherever a name, a
+    redirect or a realm leads; `proxied` takes the environment's proxies. ValueError: an address or a CA that is none.
+
+    A call that may be repeated is made up to `tries` times. After a timeout that ran out the registry is left alone for
+    `rest` seconds: calls answer Unavailable without waiting. `called` is what errors call the registry, for those who
+    may not learn its host. All failures are of `oci.errors`; Lasting and Corrupt are Unavailable that won't pass.
     """
 
     def __init__(
         self,
         base_url: str,
         *,
+        credential: AnyCredential | None = None,
+        insecure: bool = False,
+        ca: str = "",
+        private: bool = True,
+        proxied: bool = False,
+        tries: int = 1,
+        user_agent: str = "roadstead",
         timeout: float = 30.0,
+        connect_timeout: float = 10.0,
         commit_timeout: float = 300.0,
         pool_size: int = 8,
         rest: float = 0.0,
+        called: str = "",
     ) -> None:
-        self._transport = Transport(base_url, timeout=timeout, pool_size=pool_size, rest=rest)
+        reach = Reach(insecure=insecure, ca=ca, private=private, proxied=proxied, hurry=connect_timeout)
+        self._transport = Transport(
+            base_url,
+            timeout=timeout,
+            pool_size=pool_size,
+            reach=reach,
+            rest=rest,
+            called=called,
+            user_agent=user_agent,
+        )
+        self._session = Session(self._transport, credential, tries)
+        self._root = self._transport.prefix + "/v2"
         self._commit_timeout = commit_timeout
+        self._referrers = Referrers(self._transport, self._session)
+
+    @property
+    def tries(self) -> int:
+        return self._session.tries
 
     def close(self) -> None:
+        """Drop the connections that are kept."""
         self._transport.close()
 
+    def abort(self) -> None:
+        """End all that goes on with the registry, from another thread: calls in progress raise Ended (Unavailable) at
+        once, in the middle of whatever they send or read, and so does every later call."""
+        self._transport.end()
+
+    def wait(self, seconds: float) -> None:
+        """Sleep, unless it is aborted: then Ended at once."""
+        self._transport.wait(seconds)
+
     def ping(self) -> None:
-        """Raises Unavailable when the registry doesn't answer."""
-        self._transport.call(Request(method="GET", target="/v2/"), {_OK})
+        """Raises Unavailable when the registry doesn't answer, Unauthorized when it wants another credential."""
+        self._session.call(Request(method="GET", target=f"{self._root}/"), {_OK})
 
     # Blobs
 
     def head_blob(self, name: str, digest: Digest) -> BlobInfo | None:
-        response = self._transport.open_following(Request(method="HEAD", target=_blob(name, digest)))
-        answer = self._transport.finish(response, {_OK, _MISSING})
+        request = Request(method="HEAD", target=self._blob(name, digest), scope=_pull(name))
+        answer = self._session.call(request, {_OK, _MISSING})
         if answer.status == _MISSING:
             return None
         size = number(answer.headers.get("Content-Length"))
         if size is None:
-            raise Unavailable("the registry gave a blob without a size")
-        return BlobInfo(_digest_in(answer) or digest, size)
+            raise Unavailable(f"{self._transport.who} gave a blob without a size")
+        return BlobInfo(self._digest_in(answer) or digest, size)
 
-    def get_blob(self, name: str, digest: Digest, offset: int = 0) -> BlobStream:
-        """The blob from `offset` on; BlobUnknown at once when it isn't there, RangeInvalid beyond its end."""
+    def get_blob(self, name: str, digest: Digest, offset: int = 0, *, verify: bool = True) -> BlobStream:
+        """The blob from `offset` on; BlobUnknown at once when it isn't there, RangeInvalid beyond its end.
+
+        What is read from its beginning is held against the digest, unless `verify` is off.
+        """
+        open_at = partial(self._open_blob, name, digest)
+        return BlobStream(self._transport, open_at, offset, digest if verify else None, self.tries)
+
+    def _open_blob(self, name: str, digest: Digest, offset: int) -> Part:
         headers = {"Range": f"bytes={offset}-"} if offset else {}
-        response = self._transport.open_following(Request(method="GET", target=_blob(name, digest), headers=headers))
+        request = Request(method="GET", target=self._blob(name, digest), headers=headers, scope=_pull(name))
+        response = self._session.open(request)
         if response.status == _OK:
-            return BlobStream(response, skip=offset)
+            return Part(response, skip=offset)
         if response.status == _PARTIAL:
-            return BlobStream(response)
+            if not response.headers.get("Content-Range", f"bytes {offset}-").startswith(f"bytes {offset}-"):
+                response.close()
+                raise Unavailable(f"{self._transport.who} gave another part of a blob than it was asked for")
+            return Part(response)
         answer = self._transport.finish(response, {_MISSING, _UNSATISFIABLE})
         if answer.status == _MISSING:
             raise BlobUnknown(detail={"digest": str(digest)})
         if answer.headers.get("Content-Range") == f"bytes */{offset}":
-            return BlobStream.empty()
+            return Part(nothing())
         raise RangeInvalid("the offset is beyond the end of the blob")
 
     def mount_blob(self, name: str, digest: Digest, source: str) -> bool:
-        """Take the blob over from the repository `source`; False where that doesn't hold it."""
+        """Take the blob over from the repository `source`; False where that doesn't hold it, or may not be pulled."""
         query = urlencode({"mount": str(digest), "from": source})
-        answer = self._transport.call(
-            Request(method="POST", target=f"{_path(name)}/blobs/uploads/?{query}"), {_CREATED, _ACCEPTED}
-        )
+        request = Request(method="POST", target=f"{self._uploads(name)}?{query}", scope=(*_push(name), *_pull(source)))
+        try:
+            answer = self._session.call(request, {_CREATED, _ACCEPTED})
+        except (Unauthorized, Denied, NameUnknown, BlobUnknown, Unsupported):
+            return False  # pushing to `name` may be what is refused: then an upload says so
         if answer.status == _CREATED:
             return True
-        self.cancel_upload(self._location(answer))  # what a registry begins when it can't mount
+        self.cancel_upload(self._location(answer), name)  # what a registry begins when it can't mount
         return False
 
     def delete_blob(self, name: str, digest: Digest) -> bool:
-        return (
-            self._transport.call(Request(method="DELETE", target=_blob(name, digest)), {_ACCEPTED, _MISSING}).status
-            != _MISSING
-        )
+        return self._delete(self._blob(name, digest), name)
 
     # Uploads
 
-    def start_upload(self, name: str) -> str:
-        return self._location(
-            self._transport.call(Request(method="POST", target=f"{_path(name)}/blobs/uploads/"), {_ACCEPTED})
-        )
+    def upload_blob(
+        self,
+        name: str,
+        digest: Digest,
+        size: int,
+        source: Source,
+        *,
+        chunk: int | None = None,
+        at: Upload | None = None,
+        progress: Callable[[Upload], None] | None = None,
+    ) -> Digest:
+        """Bring a blob of `size` bytes up; the digest that the registry stored it under. See `oci.upload`."""
+        return upload(self, name, digest, size, source, chunk=chunk, at=at, progress=progress)
 
-    def upload_status(self, location: str) -> tuple[str, int] | None:
+    def start_upload(self, name: str) -> str:
+        return self.begin_upload(name)[0]
+
+    def begin_upload(self, name: str) -> tuple[str, int]:
+        """Where to send the content, and how long the registry wants each chunk at least, in bytes."""
+        answer = self._session.call(Request(method="POST", target=self._uploads(name), scope=_push(name)), {_ACCEPTED})
+        return self._location(answer), number(answer.headers.get("OCI-Chunk-Min-Length")) or 0
+
+    def upload_status(self, location: str, name: str = "") -> tuple[str, int] | None:
         """Where to go on and how many bytes are there; None when the upload is gone (or the location outdated)."""
-        answer = self._transport.call(Request(method="GET", target=location), {_OK, _NO_CONTENT, _MISSING})
+        request = Request(method="GET", target=location, scope=_push(name))
+        answer = self._session.call(request, {_OK, _NO_CONTENT, _ACCEPTED, _MISSING})
         if answer.status == _MISSING:
             return None
         onward = self._location(answer)
-        return onward, _offset(answer.headers.get("Range", ""), onward)
+        count = offset_of(answer.headers.get("Range", ""), onward)
+        if count is None:
+            raise Unavailable(f"{self._transport.who} gave no Range for an upload")
+        return onward, count
 
-    def patch_upload(self, location: str, body: Body, length: int | None = None) -> str:
-        """Append to an upload, from its end: Distribution judges no Content-Range, so none is sent."""
-        request = Request(method="PATCH", target=location, headers=_OCTETS, body=body, length=length)
-        return self._location(self._transport.call(request, {_ACCEPTED}))
+    def patch_upload(
+        self, location: str, body: Body, length: int | None = None, *, name: str = "", start: int | None = None
+    ) -> str:
+        """Append to an upload, from its end. Distribution judges no Content-Range, so none is sent without `start`,
+        the offset of the `length` bytes."""
+        ranged = {"Content-Range": f"{start}-{start + length - 1}"} if start is not None and length else {}
+        request = Request(
+            method="PATCH",
+            target=location,
+            headers=_OCTETS | ranged,
+            body=body,
+            length=length,
+            scope=_push(name),
+        )
+        return self._location(self._session.call(request, {_ACCEPTED, _CREATED, _NO_CONTENT}))
 
     def commit_upload(
-        self, location: str, digest: Digest, body: Body | None = None, length: int | None = None
+        self, location: str, digest: Digest, body: Body | None = None, length: int | None = None, *, name: str = ""
     ) -> Digest:
         """End an upload, with a last piece of content perhaps; the digest that the registry stored it under.
 
         DigestInvalid leaves the upload in place, to be cancelled.
         """
-        target = f"{location}{'&' if '?' in location else '?'}{urlencode({'digest': str(digest)})}"
         request = Request(
-            method="PUT", target=target, headers=_OCTETS, body=body, length=length, timeout=self._commit_timeout
+            method="PUT",
+            target=f"{location}{'&' if '?' in location else '?'}{urlencode({'digest': str(digest)})}",
+            headers=_OCTETS,
+            body=body,
+            length=length,
+            timeout=self._commit_timeout,
+            scope=_push(name),
         )
-        answer = self._transport.call(request, {_CREATED})
-        return _digest_in(answer) or digest
+        answer = self._session.call(request, {_CREATED, _NO_CONTENT})
+        return self._digest_in(answer) or digest
 
-    def cancel_upload(self, location: str) -> bool:
-        answer = self._transport.call(
-            Request(method="DELETE", target=location), {_OK, _ACCEPTED, _NO_CONTENT, _MISSING}
-        )
-        return answer.status != _MISSING
+    def cancel_upload(self, location: str, name: str = "") -> bool:
+        request = Request(method="DELETE", target=location, scope=_push(name))
+        return self._session.call(request, {_OK, _ACCEPTED, _NO_CONTENT, _MISSING}).status != _MISSING
 
     # Manifests
 
     def put_manifest(self, name: str, reference: Digest | str, media_type: str, payload: bytes) -> None:
         request = Request(
             method="PUT",
-            target=_manifest(name, reference),
+            target=self._manifest(name, reference),
             headers={"Content-Type": media_type},
             body=payload,
             idempotent=isinstance(reference, Digest),
+            timeout=self._commit_timeout if self.tries > 1 else None,
+            scope=_push(name),
         )
-        self._transport.call(request, {_CREATED})
+        self._session.call(request, {_CREATED})
 
-    def get_manifest(self, name: str, reference: Digest | str) -> FetchedManifest | None:
-        """The manifest as it is stored; Unavailable when the bytes are not what the digest says."""
-        request = Request(method="GET", target=_manifest(name, reference), headers={"Accept": _ACCEPT})
-        answer = self._transport.call(request, {_OK, _MISSING}, limit=manifest.MAX_BYTES)
+    def head_manifest(self, name: str, reference: Digest | str) -> ManifestInfo | None:
+        """What the registry says of a manifest; it is fetched where that tells too little."""
+        request = Request(method="HEAD", target=self._manifest(name, reference), headers=_ACCEPT, scope=_pull(name))
+        answer = self._session.call(request, {_OK, _MISSING, _NOT_ALLOWED})
         if answer.status == _MISSING:
             return None
-        media_type = answer.headers.get("Content-Type", "").partition(";")[0].strip()
+        digest, size = self._digest_in(answer), number(answer.headers.get("Content-Length"))
+        if answer.status == _OK and digest is not None and size:
+            return ManifestInfo(_media_type(answer), digest, size)
+        fetched = self.get_manifest(name, reference)
+        return None if fetched is None else ManifestInfo(fetched.media_type, fetched.digest, len(fetched.payload))
+
+    def get_manifest(self, name: str, reference: Digest | str) -> FetchedManifest | None:
+        """The manifest as it is stored; Corrupt when the bytes are not what the digest says."""
+        request = Request(method="GET", target=self._manifest(name, reference), headers=_ACCEPT, scope=_pull(name))
+        answer = self._session.call(request, {_OK, _MISSING}, limit=manifest.MAX_BYTES)
+        if answer.status == _MISSING:
+            return None
         algorithm = reference.algorithm if isinstance(reference, Digest) else "sha256"
         digest = Digest.of(answer.payload, algorithm)
         if isinstance(reference, Digest) and digest != reference:
-            raise Unavailable(f"the registry's content of {reference} is corrupt")
-        return FetchedManifest(media_type, answer.payload, digest)
+            raise Corrupt(f"the content of {reference} at {self._transport.who} is corrupt")
+        return FetchedManifest(_media_type(answer), answer.payload, digest)
 
     def delete_manifest(self, name: str, digest: Digest) -> bool:
         """With its tags. Distribution takes the digest of a blob too, and then unlinks that: ask for manifests only."""
-        return (
-            self._transport.call(Request(method="DELETE", target=_manifest(name, digest)), {_ACCEPTED, _MISSING}).status
-            != _MISSING
-        )
+        return self._delete(self._manifest(name, digest), name)
+
+    def delete_tag(self, name: str, tag: str) -> bool:
+        """The tag alone; Unsupported where a registry deletes manifests only, as Distribution before 3.0."""
+        try:
+            return self._delete(self._manifest(name, tag), name)
+        except RegistryError as error:
+            if error.status not in {_BAD_REQUEST, _NOT_ALLOWED, _NOT_IMPLEMENTED}:
+                raise
+            raise Unsupported(f"{self._transport.who} deletes no tag without its manifest") from error
+
+    def referrers(self, name: str, digest: Digest, artifact_type: str = "") -> Iterator[Descriptor]:
+        """What refers to a manifest as its subject: by the API, or where there is none by the index that clients keep
+        under a tag of the digest. A page at a time is in memory."""
+        query = f"?{urlencode({'artifactType': artifact_type})}" if artifact_type else ""
+        target = f"{self._path(name)}/referrers/{digest}{query}"
+        request = Request(method="GET", target=target, headers={"Accept": manifest.OCI_INDEX}, scope=_pull(name))
+        found = self._referrers.by_api(request)
+        for page in self._referrers_by_tag(name, digest) if found is None else found:
+            for descriptor in page:
+                if artifact_type in {"", descriptor.artifact_type}:
+                    yield descriptor
+
+    def _referrers_by_tag(self, name: str, digest: Digest) -> Iterator[tuple[Descriptor, ...]]:
+        index = self.get_manifest(name, tag_of(digest))
+        if index is not None and index.media_type in manifest.INDEX_TYPES:
+            yield self._referrers.listed(index.payload)
 
     # Lists
 
     def catalog(self) -> Iterator[str]:
-        return self._listing(f"/v2/_catalog?n={PAGE}", "repositories")
+        """The repositories, as far as the registry shows them. Names that break the specification's rules are left
+        out, here as in `tags`: none could be asked for."""
+        request = Request(method="GET", target=f"{self._root}/_catalog?n={PAGE}", scope=("registry:catalog:*",))
+        for page in listing.pages(self._transport, self._page, request):
+            yield from listing.names(page.payload, "repositories", listing.REPOSITORY, self._transport.who)
 
     def tags(self, name: str) -> Iterator[str]:
         """Nothing for a repository without tags, which Distribution doesn't tell from one that isn't there."""
+        request = Request(method="GET", target=f"{self._path(name)}/tags/list?n={PAGE}", scope=_pull(name))
         try:
-            yield from self._listing(f"{_path(name)}/tags/list?n={PAGE}", "tags")
+            for page in listing.pages(self._transport, self._page, request):
+                yield from listing.names(page.payload, "tags", listing.TAG, self._transport.who)
         except NameUnknown:
             return
 
-    def _listing(self, target: str | None, field: str) -> Iterator[str]:
-        while target is not None:
-            answer = self._transport.call(Request(method="GET", target=target), {_OK}, limit=MAX_LISTING)
-            yield from _names(answer.payload, field)
-            following = _NEXT.search(answer.headers.get("Link", ""))
-            onward = self._transport.local(following[1], seen_from=target) if following else None
-            if onward == target:
-                raise Unavailable("the registry's list goes round in a circle")
-            target = onward
+    def _page(self, request: Request) -> Answer:
+        return self._session.call(request, {_OK}, limit=listing.MAX_PAGE)
+
+    # Paths and answers
+
+    def _path(self, name: str) -> str:
+        return f"{self._root}/{quote(name)}"
+
+    def _blob(self, name: str, digest: Digest) -> str:
+        return f"{self._path(name)}/blobs/{digest}"
+
+    def _uploads(self, name: str) -> str:
+        return f"{self._path(name)}/blobs/uploads/"
+
+    def _manifest(self, name: str, reference: Digest | str) -> str:
+        return f"{self._path(name)}/manifests/{quote(str(reference), safe=':')}"
+
+    def _delete(self, target: str, name: str) -> bool:
+        request = Request(method="DELETE", target=target, scope=(f"repository:{name}:pull,delete",))
+        return self._session.call(request, {_OK, _ACCEPTED, _NO_CONTENT, _MISSING}).status != _MISSING
 
     def _location(self, answer: Answer) -> str:
         if not (location := answer.headers.get("Location", "")):
-            raise Unavailable("the registry gave no Location")
+            raise Unavailable(f"{self._transport.who} gave no Location")
         return self._transport.local(location)
 
-
-def _path(name: str) -> str:
-    return f"/v2/{quote(name)}"
-
-
-def _blob(name: str, digest: Digest) -> str:
-    return f"{_path(name)}/blobs/{digest}"
-
-
-def _manifest(name: str, reference: Digest | str) -> str:
-    return f"{_path(name)}/manifests/{quote(str(reference), safe=':')}"
+    def _digest_in(self, answer: Answer) -> Digest | None:
+        text = answer.headers.get("Docker-Content-Digest")
+        try:
+            return Digest.parse(text) if text else None
+        except DigestInvalid as error:
+            raise Unavailable(f"{self._transport.who} answered with an invalid digest") from error
 
 
-def _digest_in(answer: Answer) -> Digest | None:
-    text = answer.headers.get("Docker-Content-Digest")
-    try:
-        return Digest.parse(text) if text else None
-    except DigestInvalid as error:
-        raise Unavailable("the registry answered with an invalid digest") from error
+def _pull(name: str) -> tuple[str, ...]:
+    return (f"repository:{name}:pull",)
 
 
-def _offset(received: str, location: str) -> int:
-    """How many bytes an upload has. Distribution says 0-0 of none and of one; its `_state` knows which."""
-    found = _RANGE.fullmatch(received)
-    if found is None:
-        raise Unavailable("the registry gave no Range for an upload")
-    last = int(found[1])
-    return last + 1 if last else _offset_in_state(location)
+def _push(name: str) -> tuple[str, ...]:
+    """Empty where the caller gave no repository: for a registry without tokens."""
+    return (f"repository:{name}:pull,push",) if name else ()
 
 
-def _offset_in_state(location: str) -> int:
-    state = parse_qs(urlsplit(location).query).get("_state", [""])[0]
-    try:
-        return int(json.loads(base64.urlsafe_b64decode(state)[_STATE_SIGNATURE:])["Offset"])
-    except (ValueError, KeyError, TypeError):
-        return 0
-
-
-def _names(payload: bytes, field: str) -> list[str]:
-    try:
-        names = json.loads(payload)[field] or []
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise Unavailable("the registry's list can't be read") from error
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise Unavailable("the registry's list can't be read")
-    return names
+def _media_type(answer: Answer) -> str:
+    return answer.headers.get("Content-Type", "").partition(";")[0].strip()

@@ -38,6 +38,9 @@ class RegistryError(Exception):
     status: ClassVar[int] = 500
     default: ClassVar[str] = "unknown error"
 
+    retry_after: float | None = None
+    """Seconds after which another registry wants to be asked again, where it said so."""
+
     def __init__(self, message: str = "", detail: object | None = None) -> None:
         self.message = message or self.default
         self.detail = detail

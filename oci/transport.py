@@ -1,43 +1,53 @@
-"""HTTP to registries and to the storage behind them: the only importer of urllib3, used by `oci.client` alone.
+"""One HTTP request to a registry, or to where it leads: sent once, answered in bounded memory, every failure an error.
 
-Bodies are streamed both ways, a piece at a time; every answer is read to its end or its connection dropped; every
-failure is one of `oci.errors`.
+Beside `oci.connections` the only importer of urllib3; used within `oci` alone.
 """
 
+import errno
 import io
 import json
+import ssl
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from itertools import chain
-from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
+from typing import Any, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 import urllib3
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    NameResolutionError,
+    NewConnectionError,
+    ProtocolError,
+    ProxyError,
+    ReadTimeoutError,
+    SSLError,
+)
 
-from oci.errors import RangeInvalid, SizeInvalid, Unavailable, from_answer
+from oci.addresses import Origin
+from oci.bodies import PIECE, Body, Outgoing
+from oci.connections import AddressForbidden, Connections, Reach
+from oci.errors import Denied, RegistryError, Unavailable, from_answer
+from oci.patience import retry_after
 
-
-@runtime_checkable
-class Readable(Protocol):
-    """A file, or a web server's input."""
-
-    def read(self, size: int, /) -> bytes: ...
-
-
-Body = bytes | Readable | Iterator[bytes]
 Response = urllib3.BaseHTTPResponse
+Broken = HTTPError
+"""What a response that is read raises when its connection breaks."""
 
-PIECE = 256 * 1024
 MAX_ANSWER = 4 * 1024 * 1024
-MAX_REDIRECTS = 3
-
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+UNSATISFIABLE = 416
+SERVER_ERROR = 500
 _IDEMPOTENT = frozenset({"GET", "HEAD", "DELETE"})
-_UNSATISFIABLE = 416
-_STORAGE_ANSWERS = _REDIRECTS | {200, 206, 404, _UNSATISFIABLE}
+_SHOWN = 300
+
+
+class Lasting(Unavailable):
+    """It won't pass by itself: a certificate that isn't trusted, a redirect that can't be followed."""
+
+
+class Ended(Unavailable):
+    """The client was aborted, by whoever uses it."""
 
 
 class Answer(NamedTuple):
@@ -48,185 +58,151 @@ class Answer(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A call to be made. `length` of a body that is no bytes: unknown when None, then it is sent chunked."""
+    """A call to be made. `length` of a body that is no bytes: unknown when None, then it is sent chunked.
+
+    `scope` is what its token must allow, see oci.challenge.
+    """
 
     method: str
     target: str
     headers: Mapping[str, str] = field(default_factory=dict)
-    body: Body | None = None
+    body: Body | None = field(default=None, repr=False)
     length: int | None = None
     timeout: float | None = None
     idempotent: bool = False
+    scope: tuple[str, ...] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it can be sent again: a stream is gone once it was read."""
+        return self.body is None or isinstance(self.body, bytes)
 
     @property
     def may_repeat(self) -> bool:
-        return self.idempotent or self.method in _IDEMPOTENT
-
-
-class BlobStream(Iterator[bytes]):
-    """The bytes of a blob, piece by piece; `length` is how many come from where it opens, None if unknown.
-
-    Use it to the end, or in a `with`, or call `close`. Raises Unavailable when the bytes stop coming.
-    """
-
-    def __init__(self, response: Response, *, skip: int = 0) -> None:
-        self._response = response
-        self._pieces: Iterator[bytes] = response.stream(PIECE, decode_content=False)
-        total = number(response.headers.get("Content-Length"))
-        self.length = None if total is None else max(total - skip, 0)
-        self._skip(skip)
-
-    @classmethod
-    def empty(cls) -> Self:
-        return cls(urllib3.HTTPResponse(io.BytesIO(), {"Content-Length": "0"}, preload_content=False))
-
-    def _skip(self, count: int) -> None:
-        """Throw away what the caller already has: for a registry that knows no Range."""
-        while count > 0:
-            piece = next(self, None)
-            if piece is None:
-                self.close()
-                raise RangeInvalid("the offset is beyond the end of the blob")
-            if len(piece) > count:
-                self._pieces = chain([piece[count:]], self._pieces)
-            count -= len(piece)
-
-    def __next__(self) -> bytes:
-        try:
-            return next(self._pieces)
-        except HTTPError as error:
-            self.close()
-            raise Unavailable("the registry stopped in the middle of a blob") from error
-
-    def close(self) -> None:
-        """Drop the connection, unless all was read and it went back to the pool."""
-        self._response.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-class _QuickConnect(HTTPConnection):
-    """urllib3 lets the timeout for connecting bound each send too: a registry that pauses to write would fail an
-    upload. So connections have the patient timeout throughout, and only `connect` is in a hurry."""
-
-    hurry = 1.0
-
-    def connect(self) -> None:
-        patience, self.timeout = self.timeout, self.hurry
-        try:
-            super().connect()
-        finally:
-            self.timeout = patience
-        self.sock.settimeout(patience)
-
-
-class _QuickConnectTLS(_QuickConnect, HTTPSConnection):
-    pass
-
-
-class _Pool(urllib3.HTTPConnectionPool):
-    ConnectionCls = _QuickConnect
-
-
-class _PoolTLS(urllib3.HTTPSConnectionPool):
-    ConnectionCls = _QuickConnectTLS
+        return self.is_whole and (self.idempotent or self.method in _IDEMPOTENT)
 
 
 class Transport:
-    """One registry's host. Thread-safe; keeps up to `pool_size` connections alive. Targets are path and query."""
+    """One registry's host, and those it leads to. Thread-safe; keeps up to `pool_size` connections of each alive.
 
-    def __init__(self, base_url: str, *, timeout: float, pool_size: int, rest: float = 0.0) -> None:
-        parts = urlsplit(base_url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path not in {"", "/"}:
-            raise ValueError(f"not the address of a registry: {base_url!r}")
-        self._base = f"{parts.scheme}://{parts.netloc}"
+    Targets are path and query. `called` is what errors call the registry, for those whom its name is none of their
+    business; else they name its host, and say more.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        timeout: float,
+        pool_size: int,
+        reach: Reach,
+        rest: float = 0.0,
+        called: str = "",
+        user_agent: str = "roadstead",
+    ) -> None:
+        self.origin, self.prefix = _taken_apart(base_url)
+        self.connections = Connections(reach, pool_size)
+        self.who = called or self.origin.authority
+        self._named = not called
+        self._insecure = reach.insecure
         self._timeout = timeout
         self._rest = rest
         self._silent_until = float("-inf")
-        pool = _PoolTLS if parts.scheme == "https" else _Pool
-        self._pool = pool(parts.hostname, parts.port, maxsize=pool_size, retries=False)
-        self._elsewhere = urllib3.PoolManager(maxsize=pool_size, retries=False)
+        self._agent = user_agent
 
     def close(self) -> None:
-        self._pool.close()
-        self._elsewhere.clear()
+        self.connections.close()
+
+    def end(self) -> None:
+        """Break off all that goes on, from another thread; whatever is asked after that is refused with Ended."""
+        self.connections.end()
+
+    def stopped(self) -> Ended | None:
+        """The error to raise once the client is ended."""
+        return Ended(f"the work with {self.who} was stopped") if self.connections.ended.is_set() else None
+
+    def wait(self, seconds: float) -> None:
+        """Sleep, unless the client is ended: then Ended at once."""
+        self.connections.ended.wait(seconds)
+        self._check_ended()
+
+    def _check_ended(self) -> None:
+        if ended := self.stopped():
+            raise ended
 
     def call(self, request: Request, expected: Collection[int], *, limit: int = MAX_ANSWER) -> Answer:
         """Raises what the answer means when its status is not one of `expected`."""
         return self.finish(self.open(request), expected, limit=limit)
 
-    def open(self, request: Request) -> Response:
+    def open(self, request: Request, authorization: str | None = None) -> Response:
         """The answer's head. What may be said twice is, when a kept connection proves to be dead.
 
         A registry that was silent for a whole timeout is left alone for `rest` seconds: one caller waits, not all.
         """
         if time.monotonic() < self._silent_until:
-            raise Unavailable("the registry doesn't answer")
+            raise Unavailable(f"{self.who} doesn't answer")
         try:
-            return self._send(request)
+            return self._send(self.origin, request, authorization)
         except ProtocolError as error:
-            if not request.may_repeat:
-                raise Unavailable("the registry broke the connection") from error
+            if not request.may_repeat or self.connections.ended.is_set():
+                raise self._failure(error, self.who) from error
         except ReadTimeoutError as error:
             self._silent_until = time.monotonic() + self._rest
-            raise Unavailable("the registry doesn't answer") from error
+            raise self._failure(error, self.who) from error
         except HTTPError as error:
-            raise Unavailable("the registry can't be reached") from error
+            raise self._failure(error, self.who) from error
         try:
-            return self._send(request)
+            return self._send(self.origin, request, authorization)
         except HTTPError as error:
-            raise Unavailable("the registry can't be reached") from error
+            raise self._failure(error, self.who) from error
 
-    def _send(self, request: Request) -> Response:
-        body, length = request.body, request.length
-        if isinstance(body, bytes):
-            length = len(body)
-        headers = {"User-Agent": "roadstead", **request.headers}
-        if body is not None and length is not None:
+    def open_at(self, url: str, request: Request, called: str) -> Response:
+        """The answer's head from where the registry leads; no credential goes there but what the request itself has.
+
+        Never from TLS to plain HTTP, unless certificates aren't verified either.
+        """
+        try:
+            origin = Origin.of(url)
+        except ValueError as error:
+            raise Lasting(f"{self.who} points to an address that is none") from error
+        if origin.scheme != "https" and self.origin.scheme == "https" and not self._insecure:
+            raise Lasting(f"{self.who} points to an address without TLS{f', {origin}' if self._named else ''}")
+        who = f"{called} ({origin.authority})" if self._named else called
+        try:
+            return self._send(origin, request, None, target=_target(url))
+        except HTTPError as error:
+            raise self._failure(error, who) from error
+
+    def _send(self, origin: Origin, request: Request, authorization: str | None, target: str = "") -> Response:
+        self._check_ended()
+        headers = {"User-Agent": self._agent, **request.headers}
+        length = len(request.body) if isinstance(request.body, bytes) else request.length
+        if authorization is not None:
+            headers["Authorization"] = authorization
+        if request.body is not None and length is not None:
             headers["Content-Length"] = str(length)
-        return self._pool.urlopen(
-            request.method,
-            request.target,
-            body=None if body is None else _pieces(body, length),
-            headers=headers,
-            timeout=request.timeout or self._timeout,
-            redirect=False,
-            preload_content=False,
-        )
-
-    def open_following(self, request: Request) -> Response:
-        """The answer from the registry or, where that keeps blobs in S3, from the presigned URL it names."""
-        response = self.open(request)
-        url = self._base + request.target
-        for _ in range(MAX_REDIRECTS):
-            if response.status not in _REDIRECTS:
-                break
-            self.finish(response, _REDIRECTS)
-            url = _joined(url, response.headers.get("Location", ""))
-            response = self._open_elsewhere(request, url)
-        if response.status in _REDIRECTS:
-            response.close()
-            raise Unavailable("the registry redirects without end")
-        return response
-
-    def _open_elsewhere(self, request: Request, url: str) -> Response:
-        timeout = urllib3.Timeout(connect=_QuickConnect.hurry, read=self._timeout)
+        body = None if request.body is None else Outgoing(request.body, length)
+        pool = self.connections.pool(origin)
+        target = target or request.target
         try:
-            response = self._elsewhere.request(
-                request.method, url, headers=request.headers, redirect=False, preload_content=False, timeout=timeout
+            return pool.urlopen(
+                request.method,
+                f"{origin}{target}" if pool.proxy and origin.scheme == "http" else target,
+                body=body,
+                headers=headers,
+                timeout=request.timeout or self._timeout,
+                redirect=False,
+                assert_same_host=False,
+                preload_content=False,
             )
-        except HTTPError as error:
-            raise Unavailable("the registry's storage can't be reached") from error
-        if response.status not in _STORAGE_ANSWERS:  # its 403 is not the registry's
-            response.close()
-            raise Unavailable(f"the registry's storage answered {response.status}")
-        return response
+        except HTTPError:
+            if body is not None and body.failure is not None:
+                raise body.failure from None
+            raise
 
-    def finish(self, response: Response, expected: Collection[int], *, limit: int = MAX_ANSWER) -> Answer:
+    def finish(
+        self, response: Response, expected: Collection[int], *, limit: int = MAX_ANSWER, who: str = ""
+    ) -> Answer:
         """Read the answer to its end, or drop the connection; raise what an unexpected status means."""
         payload, broken = bytearray(), None
         try:
@@ -236,62 +212,108 @@ class Transport:
                     break
         except HTTPError as error:  # Distribution's 416 has a body unlike its length
             broken = error
-        if broken or len(payload) > limit or response.status == _UNSATISFIABLE:
+        if broken or len(payload) > limit or response.status == UNSATISFIABLE:
             response.close()
         response.release_conn()
+        self._check_ended()
         if response.status not in expected:
-            raise from_answer(response.status, *_first_error(bytes(payload)))
-        if len(payload) > limit or (broken and response.status != _UNSATISFIABLE):
-            raise Unavailable("the registry's answer broke off or has no end") from broken
+            raise self._refusal(response, bytes(payload), who)
+        if len(payload) > limit or (broken and response.status != UNSATISFIABLE):
+            raise Unavailable(f"the answer of {who or self.who} broke off or has no end") from broken
         return Answer(response.status, response.headers, bytes(payload))
 
+    def _refusal(self, response: Response, payload: bytes, who: str) -> RegistryError:
+        code, message, detail = _first_error(payload)
+        error = from_answer(response.status, code, message, detail)
+        if self._named:
+            words = message if message and response.status >= SERVER_ERROR else error.message
+            said = "".join(each if each.isprintable() else " " for each in words)[:_SHOWN]
+            error = type(error)(f"{who or self.who} answered {response.status}: {said}", detail)
+        error.retry_after = retry_after(response.headers.get("Retry-After"))
+        return error
+
+    def _failure(self, error: HTTPError, who: str) -> RegistryError:
+        if ended := self.stopped():
+            return ended
+        if isinstance(error, AddressForbidden):
+            place = f" ({error})" if self._named else ""
+            return Denied(f"{who} stands at an address{place} of this machine or its link: no connection is made there")
+        if isinstance(error, SSLError):
+            return Lasting(f"{who} can't be reached: {_of_tls(error)}")
+        return Unavailable(f"{who} {_reason(error)}")
+
     def local(self, url: str, *, seen_from: str = "/") -> str:
-        """Path and query of a URL that this registry gave: none may lead the next request elsewhere."""
-        parts = urlsplit(_joined(self._base + seen_from, url))
-        if f"{parts.scheme}://{parts.netloc}" != self._base:
-            raise Unavailable("the registry points to another host")
-        return f"{parts.path}?{parts.query}" if parts.query else parts.path
+        """Path and query of a URL that this registry gave: none may lead the next request elsewhere.
+
+        Behind TLS that ends in front of it a registry often takes itself for plain HTTP: its path counts then.
+        """
+        joined = joined_url(f"{self.origin}{seen_from}", url)
+        try:
+            origin = Origin.of(joined)
+        except ValueError as error:
+            raise Lasting(f"{self.who} points to an address that is none") from error
+        plain = {Origin("http", self.origin.host, port) for port in (80, self.origin.port)}
+        if origin != self.origin and (self.origin.scheme == "http" or origin not in plain):
+            raise Lasting(f"{self.who} points to another host{f', {origin.authority}' if self._named else ''}")
+        return _target(joined)
 
 
-def _joined(base: str, url: str) -> str:
+def _taken_apart(base_url: str) -> tuple[Origin, str]:
+    parts = urlsplit(base_url)
+    try:
+        origin = Origin.of(base_url)
+    except ValueError as error:
+        raise ValueError(f"not the address of a registry: {base_url!r}") from error
+    if parts.query or parts.fragment:
+        raise ValueError(f"not the address of a registry: {base_url!r}")
+    return origin, parts.path.rstrip("/")
+
+
+def joined_url(base: str, url: str) -> str:
     try:
         return urljoin(base, url)
     except ValueError as error:
-        raise Unavailable("the registry points to an address that is none") from error
+        raise Lasting("the registry points to an address that is none") from error
 
 
-def _pieces(body: Body, length: int | None) -> Iterator[bytes]:
-    """The body in pieces that a send can finish in time; SizeInvalid, before a byte too many, unless it is `length`."""
-    count = 0
-    for portion in _portions(body, length):
-        for start in range(0, len(portion), PIECE):
-            piece = portion[start : start + PIECE]
-            count += len(piece)
-            if length is not None and count > length:
-                raise SizeInvalid(f"the content goes on after the {length} bytes announced")
-            yield piece
-    if length is not None and count < length:
-        raise SizeInvalid(f"the content ends after {count} of the {length} bytes announced")
+def _target(url: str) -> str:
+    parts = urlsplit(url)
+    path = parts.path or "/"
+    return f"{path}?{parts.query}" if parts.query else path
 
 
-def _portions(body: Body, length: int | None) -> Iterator[bytes]:
-    if isinstance(body, bytes):
-        yield body
-    elif isinstance(body, Readable):  # before iterators: a file is one too, of lines
-        yield from _read(body, length)
-    else:
-        yield from body
+_REASONS = {
+    errno.ECONNREFUSED: "refuses the connection",
+    errno.EHOSTUNREACH: "can't be reached: there is no way to its address",
+    errno.ENETUNREACH: "can't be reached: there is no way to its network",
+}
 
 
-def _read(file: Readable, length: int | None) -> Iterator[bytes]:
-    """No more than `length`: a web server's input may wait for ever beyond it."""
-    left = length
-    while left is None or left > 0:
-        portion = file.read(PIECE if left is None else min(PIECE, left))
-        if not portion:
-            return
-        left = None if left is None else left - len(portion)
-        yield portion
+def _reason(error: HTTPError) -> str:
+    """What kept a request from being answered, after the name of whom it was for."""
+    if isinstance(error, ProxyError):
+        return "can't be reached through the proxy that the environment names"
+    if isinstance(error, NameResolutionError):
+        return "can't be reached: its name can't be resolved"
+    if isinstance(error, NewConnectionError):
+        cause = error.__cause__
+        return _REASONS.get(cause.errno or 0 if isinstance(cause, OSError) else 0, "can't be reached")
+    if isinstance(error, ConnectTimeoutError | ReadTimeoutError):
+        return "doesn't answer in time"
+    return "broke the connection"
+
+
+def _of_tls(error: SSLError) -> str:
+    cause = error.args[0] if error.args else None
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return f"its certificate isn't trusted: {cause.verify_message}"
+    reason = getattr(cause, "reason", None) or str(cause)
+    return f"TLS fails ({str(reason).replace('_', ' ').lower()[:_SHOWN]})"
+
+
+def nothing() -> Response:
+    """An answer without content."""
+    return urllib3.HTTPResponse(io.BytesIO(), {"Content-Length": "0"}, preload_content=False)
 
 
 def number(text: str | None) -> int | None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from oci.bodies import PIECE
 from oci.client import PAGE, BlobInfo
 from oci.digest import Digest
 from oci.errors import (
@@ -22,7 +23,6 @@ from oci.errors import (
     Unavailable,
 )
 from oci.manifest import DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST
-from oci.transport import PIECE
 
 HELLO = b"hello, registry"
 LARGE = bytes(range(256)) * (3 * PIECE // 256) + b"and a bit"

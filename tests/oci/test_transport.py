@@ -8,13 +8,16 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from oci.addresses import Origin
+from oci.bodies import PIECE
 from oci.client import RegistryClient
 from oci.digest import Digest
 from oci.errors import BlobUnknown, RegistryError, Unavailable
 from oci.listener import Listener, Reply
 from oci.manifest import OCI_INDEX
 from oci.registry import DROP
-from oci.transport import MAX_ANSWER, MAX_REDIRECTS, PIECE
+from oci.session import MAX_REDIRECTS
+from oci.transport import MAX_ANSWER
 from tests.oci.distribution import free_port
 
 HELLO = b"hello, registry"
@@ -143,7 +146,7 @@ def test_all_is_sent_over_one_connection(memory, memory_client):
         with pytest.raises(BlobUnknown):
             memory_client.get_blob("p/r", Digest.of(b"absent"))
         assert memory_client.mount_blob("p/s", digest, "p/absent") is False
-    assert memory_client._transport._pool.num_connections == 1
+    assert memory_client._transport.connections.pool(Origin.of(memory.url)).num_connections == 1
 
 
 @pytest.mark.parametrize(
@@ -240,7 +243,9 @@ def test_nobody_listening_is_unavailable():
         RegistryClient(f"http://127.0.0.1:{free_port()}").ping()
 
 
-@pytest.mark.parametrize("address", ["", "registry:5000", "ftp://registry", "http://", "http://registry/prefix"])
+@pytest.mark.parametrize(
+    "address", ["", "registry:5000", "ftp://registry", "http://", "http://u:p@registry", "http://registry/?q"]
+)
 def test_an_address_that_is_none_is_refused(address):
     with pytest.raises(ValueError, match="not the address of a registry"):
         RegistryClient(address)

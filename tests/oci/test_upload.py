@@ -1,0 +1,99 @@
+"""Blobs go up, and go on where they broke off: on every registry there is."""
+
+import pytest
+
+from oci.client import BlobInfo
+from oci.digest import Digest
+from oci.errors import DigestInvalid, SizeInvalid
+from oci.upload import Upload
+
+CONTENT = bytes(range(256)) * 4096 + b"and a bit"  # 1 MiB
+DIGEST = Digest.of(CONTENT)
+
+
+class Source:
+    """The content, as a source that counts what is taken and can be told to fail."""
+
+    def __init__(self, content=CONTENT, piece=100_000):
+        self.content, self.piece = content, piece
+        self.opened, self.given = [], 0
+        self.failure, self.fails_at = None, None
+
+    def __call__(self, offset):
+        self.opened.append(offset)
+        while offset < len(self.content):
+            if self.failure is not None and offset >= self.fails_at:
+                failure, self.failure = self.failure, None
+                raise failure
+            portion = self.content[offset : offset + self.piece]
+            self.given += len(portion)
+            offset += len(portion)
+            yield portion
+
+
+@pytest.mark.parametrize("chunk", [None, 1, 300_000, 10**9])
+@pytest.mark.parametrize("content", [b"", b"x", CONTENT], ids=len)
+def test_a_blob_goes_up_whole(client, repository, chunk, content):
+    if chunk == 1:
+        content = content[:3]
+    source, points = Source(content), list[Upload]()
+    digest = client.upload_blob(
+        repository, Digest.of(content), len(content), source, chunk=chunk, progress=points.append
+    )
+    assert digest == Digest.of(content)
+    assert client.head_blob(repository, digest) == BlobInfo(digest, len(content))
+    assert source.given == len(content)
+    assert [point.offset for point in points] == sorted(point.offset for point in points)
+
+
+def test_what_the_source_raises_goes_through_and_leaves_the_upload_to_be_taken_up(client, repository):
+    """A registry that can't take it up, as Distribution can't within a stream, gets it from the beginning on."""
+    for failure in (
+        KeyError("stop"),
+        TimeoutError("of the source"),
+        ConnectionResetError("of the source"),
+        DigestInvalid("x"),
+    ):
+        source, points = Source(), list[Upload]()
+        source.failure, source.fails_at = failure, 700_000
+        with pytest.raises(type(failure)) as raised:
+            client.upload_blob(repository, DIGEST, len(CONTENT), source, chunk=300_000, progress=points.append)
+        assert raised.value is failure
+        assert points[-1].offset == 600_000
+        again = Source()
+        assert client.upload_blob(repository, DIGEST, len(CONTENT), again, chunk=300_000, at=points[-1]) == DIGEST
+        assert again.opened in ([0], [600_000])
+        client.delete_blob(repository, DIGEST)
+
+
+def test_an_upload_is_taken_up_where_the_registry_has_it(client, repository):
+    location = client.patch_upload(client.start_upload(repository), CONTENT[:500_000])
+    source = Source()
+    assert client.upload_blob(repository, DIGEST, len(CONTENT), source, at=Upload(location, 123)) == DIGEST
+    assert source.opened == [500_000]
+
+
+def test_an_upload_that_is_gone_begins_again(client, repository):
+    location = client.start_upload(repository)
+    client.cancel_upload(location)
+    source, points = Source(), list[Upload]()
+    client.upload_blob(repository, DIGEST, len(CONTENT), source, at=Upload(location, 500_000), progress=points.append)
+    assert source.opened == [0]
+    assert points[0].offset == 0
+
+
+@pytest.mark.parametrize("chunk", [None, 300_000])
+def test_content_that_is_another_is_refused(client, repository, chunk):
+    wrong = CONTENT[:-1] + b"!"
+    with pytest.raises(DigestInvalid):
+        client.upload_blob(repository, DIGEST, len(CONTENT), Source(wrong), chunk=chunk)
+    assert client.head_blob(repository, DIGEST) is None
+
+
+@pytest.mark.parametrize("content", [CONTENT[:-1], CONTENT + b"x"], ids=["short", "long"])
+@pytest.mark.parametrize("chunk", [None, 300_000])
+def test_content_of_another_length_is_refused(client, repository, chunk, content):
+    if chunk is None or len(content) < len(CONTENT):
+        with pytest.raises(SizeInvalid):
+            client.upload_blob(repository, DIGEST, len(CONTENT), Source(content), chunk=chunk)
+        assert client.head_blob(repository, DIGEST) is None
