@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -35,6 +36,8 @@ from replication.models import Endpoint
 LOCAL_ADDRESSES = "replication_local_addresses"  # the configuration item: see Access.private
 _SEALED_FOR = "replication"
 _LONGEST_NAME, _LONGEST_URL, _LONGEST_TEXT = 64, 512, 64 * 1024
+_PATIENCE = 10.0  # seconds of silence, where somebody waits for the look
+_AT_ONCE, _BATCH = 8, 100
 _URL = re.compile(r"https?://[!-~]+")
 
 logger = logging.getLogger(__name__)
@@ -153,7 +156,7 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
 
 def look(settings: Settings) -> None:
     """Raise EndpointUnhealthy, with what fails, unless the registry answers and takes the credential."""
-    adapter = _adapter(settings)
+    adapter = _adapter(settings, tries=1, timeout=_PATIENCE)
     try:
         adapter.check()
     except RegistryError as error:
@@ -232,6 +235,44 @@ def _record(actor: Actor, operation: str, endpoint: Endpoint, context: Context, 
     )
 
 
+def check_all() -> None:
+    """Look at every endpoint, some at once, and keep what was seen."""
+    last = 0
+    with ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="check") as threads:
+        while rows := list(Endpoint.objects.filter(pk__gt=last).order_by("pk")[:_BATCH]):
+            last = rows[-1].pk
+            wanted = [(row, _kept(row)) for row in rows]
+            problems = threads.map(lambda pair: pair[1] if isinstance(pair[1], str) else problem_of(pair[1]), wanted)
+            for (row, _), problem in zip(wanted, problems, strict=True):
+                _note(row, problem)
+
+
+def _kept(endpoint: Endpoint) -> Settings | str:
+    """What is kept, or why it can't be had."""
+    try:
+        return settings_of(endpoint)
+    except (EndpointUnhealthy, InvalidEndpoint) as error:
+        return str(error)
+
+
+def problem_of(settings: Settings) -> str:
+    """What `look` finds to fail, or ""."""
+    try:
+        look(settings)
+    except EndpointUnhealthy as error:
+        return str(error)
+    return ""
+
+
+def _note(endpoint: Endpoint, problem: str) -> None:
+    """What was seen of the endpoint as it was then; one that was changed meanwhile was looked at then."""
+    if endpoint.healthy is not (not problem):
+        logger.info("Replication: the registry %s is %s", endpoint.name, f"unhealthy: {problem}" if problem else "well")
+    Endpoint.objects.filter(pk=endpoint.pk, updated_at=endpoint.updated_at).update(
+        healthy=not problem, problem=problem[:_LONGEST_TEXT], checked_at=timezone.now()
+    )
+
+
 def adapter_of(endpoint: Endpoint) -> Adapter:
     """The endpoint's adapter; close it. EndpointUnhealthy where its secret can't be opened any more."""
     return _adapter(settings_of(endpoint))
@@ -242,7 +283,7 @@ def client_of(endpoint: Endpoint) -> RegistryClient:
     return adapter_of(endpoint).client
 
 
-def _adapter(settings: Settings) -> Adapter:
+def _adapter(settings: Settings, **options: Any) -> Adapter:
     access = Access(
         url=settings.url,
         access_key=settings.access_key,
@@ -250,5 +291,6 @@ def _adapter(settings: Settings) -> Adapter:
         insecure=settings.insecure,
         ca=settings.ca_certificate,
         private=values.flag(LOCAL_ADDRESSES),
+        **options,
     )
     return adapters.adapter(settings.kind, access)

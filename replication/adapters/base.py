@@ -8,10 +8,13 @@ from functools import cached_property
 from typing import ClassVar, NamedTuple
 
 from oci.client import RegistryClient
+from oci.credential import AnyCredential, BearerToken, Credential, IdentityToken
 from oci.digest import Digest
-from oci.errors import NameInvalid, Unauthorized, Unsupported
+from oci.errors import NameInvalid, Unauthorized
+from oci.vendor import JsonApi
 from replication.names import sought
 
+IDENTITY = "<token>"  # the name that docker keeps identity tokens under
 Choices = Mapping[str, str]  # URLs of endpoints, by the names that are shown for them
 
 
@@ -25,6 +28,8 @@ class Access:
     insecure: bool = False
     ca: str = ""  # PEM
     private: bool = False
+    tries: int = 4
+    timeout: float = 30.0  # seconds of silence
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +73,66 @@ class Adapter:
 
     def __init__(self, access: Access) -> None:
         self.access = access
+        self._made: list[RegistryClient | JsonApi] = []
 
     @cached_property
     def client(self) -> RegistryClient:
         """The registry itself, by the distribution specification."""
-        return self.registry_client(self.access.url)
+        return self.registry_client(self.access.url, self.credential)
 
-    def registry_client(self, url: str) -> RegistryClient:
-        return RegistryClient(url)
+    @property
+    def credential(self) -> AnyCredential | None:
+        """As docker has them: a name and a password, or under the name `<token>` an identity token. A secret without a
+        name is a token that the registry takes as it is."""
+        access = self.access
+        if access.access_key == IDENTITY:
+            return IdentityToken(access.secret)
+        if access.access_key:
+            return Credential(access.access_key, access.secret)
+        return BearerToken(access.secret) if access.secret else None
+
+    def registry_client(self, url: str, credential: AnyCredential | None) -> RegistryClient:
+        access = self.access
+        made = RegistryClient(
+            url,
+            credential=credential,
+            insecure=access.insecure,
+            ca=access.ca,
+            private=access.private,
+            proxied=True,
+            tries=access.tries,
+            timeout=access.timeout,
+        )
+        self._made.append(made)
+        return made
+
+    def vendor_api(
+        self, url: str, *, credential: AnyCredential | None = None, headers: Mapping[str, str] | None = None
+    ) -> JsonApi:
+        """An API of the vendor's own, reached by the same rules as the registry."""
+        access = self.access
+        made = JsonApi(
+            url,
+            credential=credential,
+            headers=headers,
+            insecure=access.insecure,
+            ca=access.ca,
+            private=access.private,
+            proxied=True,
+            tries=access.tries,
+            timeout=access.timeout,
+        )
+        self._made.append(made)
+        return made
 
     def close(self) -> None:
-        if "client" in self.__dict__:
-            self.client.close()
+        for each in self._made:
+            each.close()
+
+    def abort(self) -> None:
+        """From another thread: whatever goes on raises Unavailable at once, and so does all that follows."""
+        for each in list(self._made):
+            each.abort()
 
     def check(self) -> None:
         """Raises one of `oci.errors`, in words for people, unless the registry answers, and to this credential."""
@@ -124,7 +177,7 @@ class Adapter:
             self.delete_tag(repository, reference)
 
     def delete_tag(self, repository: str, tag: str) -> None:
-        raise Unsupported(f"{self.info.kind} can't delete the tag {tag} alone from {repository}")
+        self.client.delete_tag(repository, tag)
 
 
 def by_digest(tagged: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:

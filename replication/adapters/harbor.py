@@ -1,9 +1,130 @@
-"""Harbor, and Roadstead itself."""
+"""Harbor, and Roadstead itself, by Harbor's REST API v2.0."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from oci.errors import Denied, NameUnknown, Unauthorized
+from oci.vendor import JsonApi
 from replication.adapters import base
+from replication.adapters.base import Listed
+from replication.names import sought
+
+_PAGE = 100
+_NAMED = {"X-Is-Resource-Name": "true"}  # a project may be called 42
+_CREATED, _CONFLICT = 201, 409
 
 
 class Adapter(base.Adapter):
     info = base.Info("harbor", "Harbor 2, or another Roadstead", labels=True, components=(2, 255))
+
+    def __init__(self, access: base.Access) -> None:
+        super().__init__(access)
+        self._prepared: set[str] = set()
+
+    @cached_property
+    def api(self) -> JsonApi:
+        return self.vendor_api(f"{self.access.url}/api/v2.0", credential=self.credential)
+
+    def check(self) -> None:
+        super().check()
+        try:
+            self.api.get("/systeminfo")
+        except NameUnknown as error:
+            raise NameUnknown("the registry answers, but it has no REST API v2.0 of Harbor's") from error
+
+    def repositories(self, patterns: Sequence[str]) -> Iterator[str]:
+        where = sought(patterns)
+        if where.names is not None:
+            return iter(where.names)
+        projects = self._projects() if where.namespaces is None else iter(where.namespaces)
+        return (name for project in projects for name in self._of(project) if where.may_be(name))
+
+    def _projects(self) -> Iterator[str]:
+        return (str(each["name"]) for each in self._listed(f"/projects?page_size={_PAGE}"))
+
+    def _listed(self, target: str) -> Iterator[Mapping[str, Any]]:
+        for page in self.api.pages(target):
+            yield from page.document or ()
+
+    def _of(self, project: str) -> Iterator[str]:
+        """Nothing of a project that isn't there."""
+        try:
+            for each in self._listed(f"/projects/{quote(project, safe='')}/repositories?page_size={_PAGE}"):
+                yield str(each["name"])
+        except NameUnknown:
+            return
+
+    def artifacts(self, repository: str) -> Iterator[Listed]:
+        query = {"with_tag": "true", "with_label": "true", "with_accessory": "true", "page_size": _PAGE}
+        try:
+            for each in self._listed(f"{_place(repository)}/artifacts?{urlencode(query)}"):
+                yield _listed(each)
+        except NameUnknown:
+            return
+
+    def is_public(self, repository: str) -> bool:
+        try:
+            project = self.api.get(_project(repository), headers=_NAMED).document
+        except (NameUnknown, Denied, Unauthorized):
+            return False
+        return str((project.get("metadata") or {}).get("public")) == "true"
+
+    def prepare(self, repository: str, *, public: bool) -> None:
+        super().prepare(repository, public=public)
+        project = repository.partition("/")[0]
+        if project in self._prepared:
+            return
+        if not self._is_there(project):
+            self._make(project, public=public)
+        self._prepared.add(project)
+
+    def _is_there(self, project: str) -> bool:
+        """Whoever may not ask may be one who may push nevertheless: that will be seen."""
+        try:
+            self.api.head(f"/projects?{urlencode({'project_name': project})}")
+        except NameUnknown:
+            return False
+        except (Denied, Unauthorized):
+            return True
+        return True
+
+    def _make(self, project: str, *, public: bool) -> None:
+        body = {"project_name": project, "metadata": {"public": "true" if public else "false"}}
+        try:
+            self.api.post("/projects", body, expected={_CREATED, _CONFLICT})  # the latter: another task made it
+        except Denied as error:
+            raise Denied(f"there is no project {project}, and this account may not make it: {error.message}") from error
+
+    def delete(self, repository: str, reference: str) -> None:
+        place = f"{_place(repository)}/artifacts/{quote(reference, safe=':')}"
+        try:
+            self.api.delete(place if ":" in reference else f"{place}/tags/{quote(reference, safe='')}")
+        except NameUnknown:
+            return
+
+
+def _project(repository: str) -> str:
+    return f"/projects/{quote(repository.partition('/')[0], safe='')}"
+
+
+def _place(repository: str) -> str:
+    """A repository in the API: its slashes are encoded twice."""
+    rest = repository.partition("/")[2]
+    return f"{_project(repository)}/repositories/{quote(quote(rest, safe=''), safe='')}"
+
+
+def _listed(found: Mapping[str, Any]) -> Listed:
+    """Accessories of an index's children aren't told with it."""
+    accessories, children = found.get("accessories"), found.get("references")
+    return Listed(
+        digest=str(found["digest"]),
+        tags=tuple(str(tag["name"]) for tag in found.get("tags") or ()),
+        labels=tuple(str(label["name"]) for label in found.get("labels") or ()),
+        kind=str(found.get("type") or ""),
+        size=int(found.get("size") or 0),
+        has_referrers=True if accessories else None if children else False,
+    )

@@ -1,0 +1,76 @@
+"""Azure Container Registry: repositories and manifests by its own API, beside the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from artifacts.kinds import kind_of
+from oci.addresses import Origin
+from oci.credential import AnyCredential, BearerToken, IdentityToken
+from oci.errors import NameUnknown
+from oci.vendor import JsonApi
+from replication.adapters import base
+from replication.adapters.base import Listed
+from replication.names import sought
+
+REFRESH = "00000000-0000-0000-0000-000000000000"  # the name under which Azure gives refresh tokens out
+_PAGE = 1000
+
+
+class Adapter(base.Adapter):
+    info = base.Info(
+        "azure-acr",
+        "Azure Container Registry; a service principal, the admin user, or a refresh token under the name of zeros",
+    )
+
+    @property
+    def credential(self) -> AnyCredential | None:
+        return IdentityToken(self.access.secret) if self.access.access_key == REFRESH else super().credential
+
+    def api(self, scope: str) -> JsonApi:
+        """With the credential itself, or the token that a refresh token is changed for."""
+        credential = self.credential
+        if isinstance(credential, IdentityToken):
+            form = {
+                "grant_type": "refresh_token",
+                "service": Origin.of(self.access.url).host,
+                "scope": scope,
+                "refresh_token": credential.token,
+            }
+            answer = self.vendor_api(self.access.url).post("/oauth2/token", form=form).document
+            credential = BearerToken(str(answer["access_token"]))
+        return self.vendor_api(self.access.url, credential=credential)
+
+    def repositories(self, patterns: Sequence[str]) -> Iterator[str]:
+        where = sought(patterns)
+        if where.names is not None:
+            yield from where.names
+            return
+        for page in self.api("registry:catalog:*").pages(f"/acr/v1/_catalog?n={_PAGE}"):
+            yield from filter(where.may_be, map(str, page.document.get("repositories") or ()))
+
+    def artifacts(self, repository: str) -> Iterator[Listed]:
+        """Of those that have a tag."""
+        api = self.api(f"repository:{repository}:metadata_read")
+        try:
+            for page in api.pages(f"/acr/v1/{repository}/_manifests?n={_PAGE}"):
+                yield from map(_listed, (each for each in page.document.get("manifests") or () if each.get("tags")))
+        except NameUnknown:
+            return
+
+    def delete_tag(self, repository: str, tag: str) -> None:
+        try:
+            self.api(f"repository:{repository}:delete").delete(f"/acr/v1/{repository}/_tags/{tag}")
+        except NameUnknown:
+            return
+
+
+def _listed(found: Mapping[str, Any]) -> Listed:
+    config = str(found.get("artifactType") or found.get("configMediaType") or "")
+    return Listed(
+        digest=str(found["digest"]),
+        tags=tuple(map(str, found["tags"])),
+        kind=kind_of(str(found.get("mediaType", "")), config) if config else "",
+        size=int(found.get("imageSize") or 0),
+    )

@@ -1,0 +1,101 @@
+"""Docker Hub: repositories and tags by its own API, which costs no pulls; the registry is under another name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any, ClassVar
+
+from oci.client import RegistryClient
+from oci.credential import BearerToken
+from oci.errors import NameInvalid, NameUnknown
+from oci.vendor import JsonApi
+from replication.adapters import base
+from replication.adapters.base import Listed, by_digest
+from replication.names import sought
+
+_PAGE = 100
+
+
+class Adapter(base.Adapter):
+    info = base.Info(
+        "docker-hub",
+        "Docker Hub; the password may be an access token",
+        endpoints={"hub.docker.com": "https://hub.docker.com"},
+        fixed=True,
+        components=(2, 2),
+    )
+    registry: ClassVar[str] = "https://registry-1.docker.io"
+
+    @cached_property
+    def client(self) -> RegistryClient:
+        return self.registry_client(self.registry, self.credential)
+
+    @cached_property
+    def hub(self) -> JsonApi:
+        """Docker Hub's API, with the token that it gives for the account."""
+        if not self.access.access_key:
+            return self.vendor_api(self.access.url)
+        asked = {"identifier": self.access.access_key, "secret": self.access.secret}
+        answer = self.vendor_api(self.access.url).post("/v2/auth/token", asked).document
+        return self.vendor_api(self.access.url, credential=BearerToken(str(answer["access_token"])))
+
+    def check(self) -> None:
+        super().check()
+        if self.access.access_key:
+            _ = self.hub
+
+    def repositories(self, patterns: Sequence[str]) -> Iterator[str]:
+        where = sought(patterns)
+        if where.names is not None:
+            return iter(where.names)
+        namespaces = where.namespaces or ((self.access.access_key,) if self.access.access_key else ())
+        if not namespaces:
+            raise NameInvalid("Docker Hub can't be listed as a whole: let a name filter begin as library/…")
+        return (name for namespace in namespaces for name in self._of(namespace) if where.may_be(name))
+
+    def _of(self, namespace: str) -> Iterator[str]:
+        for each in self._results(f"/v2/namespaces/{namespace}/repositories"):
+            yield f"{namespace}/{each['name']}"
+
+    def artifacts(self, repository: str) -> Iterator[Listed]:
+        results = list(self._results(f"{_place(repository)}/tags"))
+        sizes = {str(each.get("digest")): int(each.get("full_size") or 0) for each in results}
+        tagged = ((str(each["name"]), self._digest(repository, each)) for each in results)
+        for digest, tags in by_digest(pair for pair in tagged if pair[1]).items():
+            yield Listed(digest, tags, size=sizes.get(digest, 0))
+
+    def _digest(self, repository: str, tag: Mapping[str, Any]) -> str:
+        """Of old tags it isn't told. "" for one that has gone meanwhile."""
+        if told := tag.get("digest"):
+            return str(told)
+        found = self.client.head_manifest(repository, str(tag["name"]))
+        return str(found.digest) if found else ""
+
+    def _results(self, target: str) -> Iterator[Mapping[str, Any]]:
+        """Nothing of what isn't there."""
+        number = 1
+        while number:
+            try:
+                page = self.hub.get(f"{target}?page_size={_PAGE}&page={number}").document
+            except NameUnknown:
+                return
+            yield from page["results"]
+            number = number + 1 if page.get("next") else 0
+
+    def is_public(self, repository: str) -> bool:
+        try:
+            return self.hub.get(_place(repository)).document.get("is_private") is False
+        except NameUnknown:
+            return False
+
+    def delete_tag(self, repository: str, tag: str) -> None:
+        try:
+            self.hub.delete(f"/v2/repositories/{repository}/tags/{tag}/")
+        except NameUnknown:
+            return
+
+
+def _place(repository: str) -> str:
+    namespace, _, name = repository.partition("/")
+    return f"/v2/namespaces/{namespace}/repositories/{name}"

@@ -1,0 +1,72 @@
+"""Google's registries, gcr.io and Artifact Registry's: their lists of tags tell digests, and what lies below."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+from urllib.parse import quote
+
+from oci.digest import Digest
+from oci.errors import NameInvalid, NameUnknown
+from oci.vendor import JsonApi
+from replication.adapters import base
+from replication.adapters.base import Listed
+from replication.names import sought
+
+
+class Adapter(base.Adapter):
+    info = base.Info(
+        "google-gcr",
+        "Google's gcr.io and Artifact Registry; the secret is the JSON file of a service account's key",
+        endpoints={host: f"https://{host}" for host in ("gcr.io", "us.gcr.io", "eu.gcr.io", "asia.gcr.io")},
+        access_key="_json_key",
+        secret_file=True,
+        components=(2, 255),
+    )
+
+    @cached_property
+    def api(self) -> JsonApi:
+        return self.vendor_api(self.access.url, credential=self.credential)
+
+    def repositories(self, patterns: Sequence[str]) -> Iterator[str]:
+        where = sought(patterns)
+        if where.names is not None:
+            return iter(where.names)
+        roots = {prefix.rpartition("/")[0] for prefix in where.prefixes}
+        if "" in roots:
+            raise NameInvalid("Google's registries can't be listed as a whole: let a name filter begin as PROJECT/…")
+        return filter(where.may_be, (name for root in sorted(roots) for name in self._below(root)))
+
+    def _below(self, root: str) -> Iterator[str]:
+        waiting = [root]
+        while waiting:
+            name = waiting.pop()
+            found = self._list(name)
+            if found.get("manifest"):
+                yield name
+            waiting += [f"{name}/{child}" for child in found.get("child") or ()]
+
+    def _list(self, name: str) -> Mapping[str, Any]:
+        """Empty for what isn't there."""
+        try:
+            document: Mapping[str, Any] = self.api.get(f"/v2/{quote(name)}/tags/list").document
+        except NameUnknown:
+            return {}
+        return document
+
+    def artifacts(self, repository: str) -> Iterator[Listed]:
+        """Of those that have a tag."""
+        for digest, told in (self._list(repository).get("manifest") or {}).items():
+            if tags := tuple(map(str, told.get("tag") or ())):
+                yield Listed(digest, tags, size=int(told.get("imageSizeBytes") or 0))
+
+    def delete(self, repository: str, reference: str) -> None:
+        """An artifact doesn't go while it has a tag."""
+        if ":" not in reference:
+            self.delete_tag(repository, reference)
+            return
+        told = (self._list(repository).get("manifest") or {}).get(reference) or {}
+        for tag in told.get("tag") or ():
+            self.delete_tag(repository, str(tag))
+        self.client.delete_manifest(repository, Digest.parse(reference))

@@ -1,0 +1,54 @@
+"""JFrog Artifactory, whose docker repositories are the first component of a name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from urllib.parse import quote
+
+from oci.errors import NameUnknown
+from oci.vendor import JsonApi
+from replication.adapters import base
+from replication.names import sought
+
+_PAGE = 1000
+_OK, _NO_SUCH = 200, (400, 404)
+
+
+class Adapter(base.Adapter):
+    info = base.Info("jfrog-artifactory", "JFrog Artifactory, with docker repositories by path", components=(2, 255))
+
+    def __init__(self, access: base.Access) -> None:
+        super().__init__(access)
+        self._prepared: set[str] = set()
+
+    @cached_property
+    def api(self) -> JsonApi:
+        return self.vendor_api(f"{self.access.url}/artifactory/api", credential=self.credential)
+
+    def repositories(self, patterns: Sequence[str]) -> Iterator[str]:
+        where = sought(patterns)
+        if where.names is not None:
+            return iter(where.names)
+        keys = self._keys() if where.namespaces is None else iter(where.namespaces)
+        return (name for key in keys for name in self._of(key) if where.may_be(name))
+
+    def _keys(self) -> Iterator[str]:
+        return (str(each["key"]) for each in self.api.get("/repositories?packageType=docker").document)
+
+    def _of(self, key: str) -> Iterator[str]:
+        try:
+            for page in self.api.pages(f"/docker/{quote(key, safe='')}/v2/_catalog?n={_PAGE}"):
+                yield from (f"{key}/{name}" for name in page.document.get("repositories") or ())
+        except NameUnknown:
+            return
+
+    def prepare(self, repository: str, *, public: bool) -> None:
+        super().prepare(repository, public=public)
+        key = repository.partition("/")[0]
+        if key in self._prepared:
+            return
+        place = f"/repositories/{quote(key, safe='')}"
+        if self.api.get(place, expected={_OK, *_NO_SUCH}).status in _NO_SUCH:
+            self.api.put(place, {"key": key, "rclass": "local", "packageType": "docker"})
+        self._prepared.add(key)

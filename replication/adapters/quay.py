@@ -1,0 +1,102 @@
+"""Quay: organisations, repositories and tags by its own API, where there is a token for that."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from oci.credential import AnyCredential, BearerToken, Credential
+from oci.errors import NameUnknown
+from oci.vendor import JsonApi
+from replication.adapters import base
+from replication.adapters.base import Listed, by_digest
+from replication.names import sought
+
+_PAGE = 100
+
+
+class Adapter(base.Adapter):
+    info = base.Info(
+        "quay",
+        "Quay; a robot and its token, or as the secret a JSON object of account_name, docker_cli_password and "
+        "oauth2_token, by which repositories are listed and organisations made",
+        components=(2, 255),
+    )
+
+    @cached_property
+    def _parts(self) -> Mapping[str, Any]:
+        """The secret as JSON; {} for a plain one."""
+        try:
+            found = json.loads(self.access.secret)
+        except (ValueError, RecursionError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    @property
+    def credential(self) -> AnyCredential | None:
+        if not self._parts:
+            return super().credential
+        name, password = self._parts.get("account_name"), self._parts.get("docker_cli_password")
+        return Credential(str(name), str(password)) if name and password else None
+
+    @cached_property
+    def api(self) -> JsonApi | None:
+        token = self._parts.get("oauth2_token")
+        return self.vendor_api(f"{self.access.url}/api/v1", credential=BearerToken(str(token))) if token else None
+
+    def repositories(self, patterns: Sequence[str]) -> Iterator[str]:
+        where = sought(patterns)
+        if where.names is not None or where.namespaces is None or self.api is None:
+            return super().repositories(patterns)
+        return (name for each in where.namespaces for name in self._of(self.api, each) if where.may_be(name))
+
+    def _of(self, api: JsonApi, namespace: str) -> Iterator[str]:
+        query = {"namespace": namespace}
+        while True:
+            page = api.get(f"/repository?{urlencode(query)}").document
+            yield from (f"{each['namespace']}/{each['name']}" for each in page.get("repositories") or ())
+            if not page.get("next_page"):
+                return
+            query = {"namespace": namespace, "next_page": str(page["next_page"])}
+
+    def artifacts(self, repository: str) -> Iterator[Listed] | None:
+        return None if self.api is None else self._tagged(self.api, repository)
+
+    def _tagged(self, api: JsonApi, repository: str) -> Iterator[Listed]:
+        try:
+            tags = list(_tags(api, repository))
+        except NameUnknown:
+            return
+        sizes = {str(each["manifest_digest"]): int(each.get("size") or 0) for each in tags}
+        for digest, names in by_digest((str(each["name"]), str(each["manifest_digest"])) for each in tags).items():
+            yield Listed(digest, names, size=sizes[digest])
+
+    def prepare(self, repository: str, *, public: bool) -> None:
+        """Quay makes the repository at the push; its organisation has to be there."""
+        super().prepare(repository, public=public)
+        namespace = repository.partition("/")[0]
+        if self.api is not None and not _is_there(self.api, namespace):
+            self.api.post("/organization/", {"name": namespace, "email": f"{namespace}@localhost"})
+
+
+def _tags(api: JsonApi, repository: str) -> Iterator[Mapping[str, Any]]:
+    number = 1
+    while number:
+        query = urlencode({"onlyActiveTags": "true", "limit": _PAGE, "page": number})
+        page = api.get(f"/repository/{quote(repository)}/tag/?{query}").document
+        yield from page.get("tags") or ()
+        number = number + 1 if page.get("has_additional") else 0
+
+
+def _is_there(api: JsonApi, namespace: str) -> bool:
+    """As an organisation or as a user."""
+    for place in ("organization", "users"):
+        try:
+            api.get(f"/{place}/{quote(namespace)}")
+        except NameUnknown:
+            continue
+        return True
+    return False
