@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from django.db import transaction
@@ -34,6 +34,14 @@ def find(repository: str, digest: Digest) -> BlobInfo | None:
     for canonical, size in fetch(_FIND, (str(digest), repository)):
         return BlobInfo(Digest.parse(canonical), size)
     return _ask_upstream(repository, _stored_as(digest))
+
+
+def read(repository: str, digest: Digest, offset: int = 0) -> Iterator[bytes]:
+    """The bytes of a blob that the repository holds, from `offset` on; BlobUnknown. Straight from a store of files."""
+    info = find(repository, digest)
+    if info is None:
+        raise BlobUnknown(detail={"digest": str(digest)})
+    return store.read(info.digest, offset) or registry().get_blob(repository, info.digest, offset)
 
 
 def _ask_upstream(repository: str, digest: Digest) -> BlobInfo | None:

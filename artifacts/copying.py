@@ -180,10 +180,10 @@ def _tag(
     tagged = False
     for names in batches:
         coming.touched.update(tagging.move(coming.repository, copied.pk, names))
-        push.record(copied, names, actor, context, source=source)
+        push.record(coming, copied, names, actor, context, source=source)
         tagged = True
     if not tagged:
-        push.record(copied, (), actor, context, source=source)
+        push.record(coming, copied, (), actor, context, source=source)
 
 
 def _tag_belongings(coming: push.Arrival, belongings: dict[str, str]) -> None:

@@ -10,6 +10,7 @@ from django.db import OperationalError, transaction
 
 import audit
 from artifacts import listed, store, tagging, turns, usage
+from artifacts.changes import DELETE, Change, tell
 from artifacts.models import BlobLink, Manifest, ManifestChild, Tag
 from artifacts.upstream import registry
 from db.locks import advisory_lock
@@ -116,6 +117,8 @@ def _delete_rows(repository: str, gone: list[Manifest], *, actor: Actor, context
     parent = ManifestChild.objects.filter(child_id__in=ids).exclude(parent_id__in=ids).select_related("parent").first()
     if parent is not None:
         raise Denied(f"the manifest can't be deleted: index {parent.parent.digest} names it")
+    for manifest in gone:
+        tell(Change(DELETE, repository, manifest.digest))
     children = ManifestChild.objects.filter(parent_id__in=ids)
     freed = set(children.values_list("child_id", flat=True)).difference(ids)
     children.delete()

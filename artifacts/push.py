@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,6 +12,7 @@ from django.db import IntegrityError, transaction
 
 import audit
 from artifacts import blobs, configs, limits, listed, manifests, store, tagging, turns, usage
+from artifacts.changes import PUSH, Change, tell
 from artifacts.models import Blob, BlobLink, Manifest, ManifestBlob, ManifestChild, Repository
 from artifacts.upstream import registry
 from db.locks import advisory_lock
@@ -53,14 +54,15 @@ def push(
     limited: bool = True,
     actor: Actor,
     context: audit.Context,
+    detail: Mapping[str, str] | None = None,
 ) -> Pushed:
     """Store a manifest under its digest and move `tags` (and `reference`, when it is a tag) to it.
 
     Everything it names must be in the repository already, but for foreign layers and its subject. The bytes go
     upstream by digest first, then the rows, the tags and the audit record are written in one transaction: nobody
-    sees half a push. `limited`: the project's quota counts. Raises ManifestInvalid, ManifestTooLarge,
-    ManifestBlobUnknown, DigestInvalid, NameUnknown, QuotaExceeded, PreconditionFailed (an immutable tag would move),
-    Unavailable.
+    sees half a push. `limited`: the project's quota counts. `detail` joins the record's. Raises ManifestInvalid,
+    ManifestTooLarge, ManifestBlobUnknown, DigestInvalid, NameUnknown, QuotaExceeded, PreconditionFailed (an immutable
+    tag would move), Unavailable.
     """
     digest = _digest_of(payload, reference)
     parsed = oci_manifest.parse(payload, content_type)
@@ -78,7 +80,7 @@ def push(
         with arrival(project, repository, limited=limited) as coming:
             row = write_manifest(coming, digest, parsed, payload, contents)
             coming.touched.update(tagging.move(coming.repository, row.pk, names))
-            record(row, names, actor, context)
+            record(coming, row, names, actor, context, **(detail or {}))
     return Pushed(digest, parsed.subject.digest if parsed.subject else None, names)
 
 
@@ -97,9 +99,10 @@ def _storing(repository: str) -> Iterator[list[Digest]]:
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """What comes to a repository at once: its row, what new manifests take of the store (bytes by digest), those (ids),
-    and the manifests whose tags are others now."""
+    and the manifests whose tags are others now. `followed`: somebody may want to be told (`artifacts.changes`)."""
 
     repository: Repository
+    followed: bool = True
     contents: dict[str, int] = field(default_factory=dict)
     made: list[int] = field(default_factory=list)
     touched: set[int] = field(default_factory=set)
@@ -112,7 +115,7 @@ def arrival(project: Project, repository: str, *, limited: bool = True) -> Itera
     project goes meanwhile."""
     try:
         with transaction.atomic():
-            coming = Arrival(turns.enter(project, repository))
+            coming = Arrival(*turns.enter(project, repository))
             yield coming
             listed.settle(coming.repository.pk, coming.touched, made=coming.made)
             if coming.contents:
@@ -123,8 +126,12 @@ def arrival(project: Project, repository: str, *, limited: bool = True) -> Itera
         raise Unavailable("the project or the repository was deleted meanwhile") from error
 
 
-def record(row: Manifest, tags: Sequence[str], actor: Actor, context: audit.Context, **more: str) -> None:
-    """One audit record for each tag that was moved, or one for the digest; `more` joins its detail."""
+def record(
+    coming: Arrival, row: Manifest, tags: Sequence[str], actor: Actor, context: audit.Context, **more: str
+) -> None:
+    """Tell what came: one audit record for each tag that was moved, or one for the digest; `more` joins its detail."""
+    if coming.followed:
+        tell(Change(PUSH, row.repository.name, row.digest, tags))
     repository = row.repository.name
     for resource in [f"{repository}:{tag}" for tag in tags] or [f"{repository}@{row.digest}"]:
         audit.record(

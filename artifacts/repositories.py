@@ -6,6 +6,7 @@ from django.db import transaction
 
 import audit
 from artifacts import store, tagging, usage
+from artifacts.changes import DELETE, Change, tell
 from artifacts.models import (
     ArtifactLabel,
     BlobCommit,
@@ -51,6 +52,7 @@ def delete(name: str, *, actor: Actor, context: audit.Context) -> None:
             if repository is None:
                 raise NameUnknown(detail={"name": name})
             tagging.check_may_go(repository, Tag.objects.filter(repository=repository))
+            tell(Change(DELETE, name))
             _delete_rows(repository)
             audit.record(
                 actor=actor.name,

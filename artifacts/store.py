@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -26,6 +26,7 @@ from oci.errors import DigestInvalid, Unavailable
 ROOT = "docker/registry/v2"
 PRESIGNED_LIFETIME = 1200  # seconds, as Distribution's own redirects
 CONNECT_TIMEOUT, READ_TIMEOUT = 2, 20  # seconds
+_PIECE = 256 * 1024
 _HEX = re.compile(r"[0-9a-f]{64}|[0-9a-f]{128}")
 
 
@@ -325,6 +326,24 @@ def read_blob(digest: Digest, limit: int, *, size: int | None = None) -> bytes |
         except FileNotFoundError:
             return None
     return payload if len(payload) <= limit else None
+
+
+def read(digest: Digest, offset: int) -> Iterator[bytes] | None:
+    """The bytes of a blob from `offset` on, out of a store of files; None where it isn't one, or isn't there."""
+    if driver() != "filesystem":
+        return None
+    try:
+        file = Path(storage().path(blob_path(digest))).open("rb")  # noqa: SIM115 - `_pieces` closes it
+    except OSError:
+        return None
+    file.seek(offset)
+    return _pieces(file)
+
+
+def _pieces(file: BinaryIO) -> Iterator[bytes]:
+    with file, _in_reach():
+        while piece := file.read(_PIECE):
+            yield piece
 
 
 def forget_repository(repository: str) -> None:

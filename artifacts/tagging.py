@@ -10,6 +10,7 @@ from django.utils import timezone
 
 import audit
 from artifacts import listed, turns
+from artifacts.changes import DELETE, RETAG, Change, tell
 from artifacts.models import Manifest, Repository, Tag
 from db.prepared import fetch
 from oci.errors import ManifestUnknown, PreconditionFailed
@@ -40,6 +41,7 @@ def create(repository: str, digest: str, name: str, *, actor: Actor, context: au
     except IntegrityError as error:
         raise TagExists(f"the repository {repository} has a tag {name} already") from error
     listed.settle(held.pk, [manifest.pk])
+    tell(Change(RETAG, repository, digest, [name]))
     _record("create", repository, name, digest=digest, actor=actor, context=context)
     return tag
 
@@ -97,6 +99,7 @@ def delete(repository: str, name: str, *, actor: Actor, context: audit.Context) 
     if held is None or tag is None:
         raise ManifestUnknown(detail={"name": repository, "reference": name})
     check_may_go(held, Tag.objects.filter(pk=tag.pk))
+    tell(Change(DELETE, repository, tags=[name]))
     tag.delete()
     listed.settle(held.pk, [tag.manifest_id])
     _record("delete", repository, name, digest=tag.manifest.digest, actor=actor, context=context)

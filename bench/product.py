@@ -21,7 +21,7 @@ from bench.client import Client
 from deploy.stack import Stack
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-PIECES = ("nginx", "web", "registry", "redis", "postgres", "worker", "clock")
+PIECES = ("nginx", "web", "registry", "redis", "postgres", "worker", "replicator", "clock")
 SERVICE = "harbor-registry"
 USER = "bencher"
 PROJECT = "bench"

@@ -44,10 +44,24 @@ FIXED = (
     Schedule("blob-commits", "artifacts.forget_commits", every=DAY),
     Schedule("configs", "artifacts.read_configs", every=MINUTE),
     Schedule("figures", "artifacts.measure", every=10 * MINUTE),
+    Schedule("replication-sweep", "replication.sweep", every=2),
+    Schedule("replication-forget", "replication.forget", every=DAY),
     Schedule("sessions", "rbac.forget_sessions", every=HOUR),
 )
+
+
+def _replications() -> Iterable[Schedule]:
+    """Of the policies that are carried out on schedule."""
+    from replication import scheduling  # noqa: PLC0415 - once Django is set up
+
+    for policy_id, crons in scheduling.due():
+        for place, cron in enumerate(crons):
+            yield Schedule(
+                f"replication-{policy_id}-{place}", "replication.run_scheduled", cron=cron, args=(policy_id,)
+            )
+
 
 # Each answers the schedules that users edit, from its rows (replication policies, scans, …), when the clock asks. One
 # that fails (the database is away) leaves what it answered last in force.
 Source = Callable[[], Iterable[Schedule]]
-SOURCES: tuple[Source, ...] = ()
+SOURCES: tuple[Source, ...] = (_replications,)

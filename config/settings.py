@@ -154,6 +154,9 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = MANIFEST_LIMIT + 1024 * 1024
 AUDIT_SPOOL = Path(os.environ.get("ROADSTEAD_SPOOL", HOME / "spool"))
 AUDIT_RETENTION_MONTHS = int(os.environ.get("ROADSTEAD_AUDIT_RETENTION_MONTHS", "0"))  # 0: keep for ever
 
+# Endpoints whose replication goes through a queue of its own, `replication.<name>`: a worker near that site serves it.
+SITE_QUEUES = frozenset(filter(None, os.environ.get("ROADSTEAD_SITE_QUEUES", "").split(",")))
+
 CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL", REDIS_URL)
 
 LOGGING = {

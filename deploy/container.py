@@ -1,4 +1,4 @@
-"""What a container runs, from the environment alone: web, worker, clock or nginx; `healthy` asks its own piece."""
+"""What a container runs, from the environment alone; `healthy` asks the piece of its own container."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ from deploy import probes
 from deploy.__main__ import options_from
 from deploy.environment import filesystem_root
 from deploy.nginx import Site, render
-from deploy.pieces import program, web_command, worker_command
+from deploy.pieces import program, replicator_command, web_command, worker_command
 from deploy.problem import Problem
 
 _CACHE = Path("/cache")
@@ -20,9 +20,9 @@ _MANAGE = [sys.executable, str(CHECKOUT / "manage.py")]
 
 def main(piece: str) -> int:
     try:
-        return {"web": web, "worker": worker, "clock": clock, "nginx": nginx, "healthy": healthy}[piece]()
+        return _PIECES[piece]()
     except KeyError:
-        print("usage: python -m deploy.container web | worker | clock | nginx | healthy", file=sys.stderr)
+        print("usage: python -m deploy.container web | worker | replicator | clock | nginx | healthy", file=sys.stderr)
         return 2
     except Problem as problem:
         print(f"roadstead: {problem}", file=sys.stderr)
@@ -39,6 +39,12 @@ def web() -> int:
 
 def worker() -> int:
     return _become(worker_command(_workers()))
+
+
+def replicator() -> int:
+    """For all sites, or for those that ROADSTEAD_SERVES names."""
+    sites = filter(None, os.environ.get("ROADSTEAD_SERVES", "").split(","))
+    return _become(replicator_command(int(os.environ.get("ROADSTEAD_REPLICATORS") or _workers() + 1), *sites))
 
 
 def clock() -> int:
@@ -78,6 +84,15 @@ def _workers() -> int:
 def _become(command: list[str]) -> int:
     os.execv(command[0], command)  # noqa: S606 - a fixed command, and no shell is wanted
 
+
+_PIECES = {
+    "web": web,
+    "worker": worker,
+    "replicator": replicator,
+    "clock": clock,
+    "nginx": nginx,
+    "healthy": healthy,
+}
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1] if len(sys.argv) > 1 else ""))

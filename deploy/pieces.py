@@ -19,7 +19,7 @@ from deploy.postgres import Cluster
 from deploy.problem import Problem
 from deploy.supervisor import Piece
 
-ORDER = ("postgres", "redis", "registry", "web", "worker", "clock", "nginx")
+ORDER = ("postgres", "redis", "registry", "web", "worker", "replicator", "clock", "nginx")
 STORES = ORDER[:3]  # what has to be there before the database is migrated
 STOP_SIGNALS = {"postgres": signal.SIGINT, "nginx": signal.SIGQUIT}  # the others take SIGTERM for a clean end
 _SBIN = os.pathsep + "/usr/sbin" + os.pathsep + "/usr/local/sbin"
@@ -120,6 +120,14 @@ class Workshop:
             environment=self.environment,
         )
 
+    def _replicator(self) -> Piece:
+        return Piece(
+            name="replicator",
+            command=replicator_command(self.options.workers + 1),
+            healthy=partial(probes.log_says, self.layout.log("replicator"), " ready."),
+            environment=self.environment,
+        )
+
     def _clock(self) -> Piece:
         return Piece(
             name="clock",
@@ -178,9 +186,21 @@ def web_command(listen: list[str], workers: int) -> list[str]:
 
 
 def worker_command(workers: int) -> list[str]:
+    """What is short: the clock's work."""
+    return _celery("maintenance", workers)
+
+
+def replicator_command(workers: int, *sites: str) -> list[str]:
+    """What takes as long as it takes: artifacts moved from site to site, so many at once. `sites` are endpoints that
+    have a queue of their own (ROADSTEAD_SITE_QUEUES): with any, no other's work is taken."""
+    return _celery(",".join(f"replication.{site}" for site in sites) or "replication", workers)
+
+
+def _celery(queues: str, workers: int) -> list[str]:
     return [
         sys.executable, "-m", "celery", "--workdir", str(CHECKOUT), "-A", "config", "worker", "--loglevel", "INFO",
-        "--concurrency", str(workers), "--without-gossip", "--without-mingle",
+        "--queues", queues, "--hostname", f"{queues.partition(',')[0]}@%h", "--concurrency", str(workers),
+        "--without-gossip", "--without-mingle",
     ]  # fmt: skip
 
 

@@ -17,7 +17,7 @@ _OK = 200
 _WITHOUT_API = frozenset({400, 404, 405, 501})
 
 _MAX_HEX = 64  # of a tag that names a digest, as the specification cuts it
-_COSIGN = (".sig", ".att", ".sbom")
+SUFFIXES = ("", ".sig", ".att", ".sbom")  # of the tags that belong to a digest: its list of referrers, and cosign's
 
 
 def tag_of(digest: Digest) -> str:
@@ -28,7 +28,7 @@ def tag_of(digest: Digest) -> str:
 def tags_of(digest: Digest) -> list[str]:
     """All tags by which something belongs to a manifest: its list of referrers, and cosign's signatures, attestations
     and SBOMs."""
-    return [tag_of(digest) + suffix for suffix in ("", *_COSIGN)]
+    return [tag_of(digest) + suffix for suffix in SUFFIXES]
 
 
 class Referrers:

@@ -1,89 +1,277 @@
-"""Executions: policies carried out. Started, stopped, taken up again, and how far each has come."""
+"""Executions: begun, stopped, tried again, and ended when the last of their tasks is."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
 
-from django.db import transaction
-from django.db.models import Sum
+from django.db import connection, transaction
+from django.db.models import Count, F, Q, Sum
+from django.db.models.functions import Now
+from django.utils import timezone
 
 import audit
 from audit import Context
 from rbac.actors import Actor
-from replication.errors import AlreadyRunning, ExecutionUnknown, PolicyDisabled
-from replication.models import OVER, Execution, Policy, State, Task
+from replication import dispatch
+from replication.errors import AlreadyRunning, ExecutionUnknown, PolicyDisabled, PolicyUnknown
+from replication.models import Execution, Policy, State, Task, Trigger
 
-
-class Progress(NamedTuple):
-    """Bytes, of all tasks planned so far. `rate` in bytes a second; None while it can't be told."""
-
-    bytes_total: int
-    bytes_done: int
-    bytes_sent: int
-    rate: int | None = None
-    seconds_left: int | None = None
-
-
-def find(execution_id: int) -> Execution:
-    """With its policy. ExecutionUnknown."""
-    execution = Execution.objects.select_related("policy").filter(pk=execution_id).first()
-    if execution is None:
-        raise ExecutionUnknown(f"there is no replication execution {execution_id}")
-    return execution
+_BATCH = 2000  # tasks stopped by one statement
 
 
 @transaction.atomic
 def start(
     policy: Policy,
     *,
-    trigger: str,
+    trigger: str = Trigger.MANUAL,
     actor: Actor,
     context: Context,
     dry_run: bool = False,
-    event: dict[str, Any] | None = None,
+    event: list[dict[str, Any]] | None = None,
 ) -> Execution:
-    """Raises PolicyDisabled, and AlreadyRunning for a policy of which one goes on and only one may."""
-    held = Policy.objects.select_for_update().get(pk=policy.pk)
+    """Carry the policy out. Raises PolicyUnknown, PolicyDisabled, and AlreadyRunning where it is to run alone."""
+    held = _held(policy.pk)
     if not held.enabled:
-        raise PolicyDisabled(f"the replication policy {held.name} is disabled")
-    if held.single_active and Execution.objects.filter(policy=held, ended_at=None).exists():
-        raise AlreadyRunning(f"an execution of {held.name} goes on, and only one may at a time")
+        raise PolicyDisabled(f"the replication policy {held.name} is disabled: enable it first")
+    if held.single_active:
+        _check_alone(held)
     execution = Execution.objects.create(policy=held, trigger=trigger, dry_run=dry_run, event=event)
-    _record(actor, "start", execution, context, trigger=str(trigger), dry_run=dry_run)
+    _record("start", execution, actor, context, trigger=str(trigger), dry_run=dry_run)
+    transaction.on_commit(lambda: dispatch.plan(execution))
     return execution
+
+
+def find(execution_id: int) -> Execution:
+    """With its policy and that one's endpoint. ExecutionUnknown."""
+    related = ("policy__source", "policy__destination")
+    execution = Execution.objects.select_related(*related).filter(pk=execution_id).first()
+    if execution is None:
+        raise ExecutionUnknown(f"there is no replication execution {execution_id}")
+    return execution
+
+
+def _held(policy_id: int) -> Policy:
+    """The policy's row, which one at a time begins an execution under."""
+    held = Policy.objects.select_for_update(of=("self",)).filter(pk=policy_id)
+    policy = held.select_related("source", "destination").first()
+    if policy is None:
+        raise PolicyUnknown(f"there is no replication policy {policy_id}")
+    return policy
+
+
+def _check_alone(policy: Policy) -> None:
+    if running := Execution.objects.filter(policy=policy, ended_at=None).values_list("pk", flat=True).first():
+        raise AlreadyRunning(f"{policy.name} runs alone, and its execution {running} still goes on")
+
+
+def start_scheduled(policy_id: int, *, actor: Actor, context: Context) -> Execution | None:
+    """Carry a policy out because it is time. What keeps it from that is written down as an execution of its own."""
+    policy = Policy.objects.filter(pk=policy_id, enabled=True, trigger=Trigger.SCHEDULED).first()
+    if policy is None:
+        return None  # changed since the clock read it
+    try:
+        return start(policy, trigger=Trigger.SCHEDULED, actor=actor, context=context)
+    except AlreadyRunning as error:
+        return Execution.objects.create(
+            policy=policy, trigger=Trigger.SCHEDULED, state=State.STOPPED, planned=True, text=f"skipped: {error}",
+            ended_at=timezone.now(),
+        )  # fmt: skip
+    except (PolicyDisabled, PolicyUnknown):
+        return None
 
 
 @transaction.atomic
 def stop(execution: Execution, *, actor: Actor, context: Context) -> None:
-    """What goes on ends within seconds. Nothing for an execution that is over."""
-    if Execution.objects.filter(pk=execution.pk, ended_at=None, stop_asked=False).update(stop_asked=True):
-        _record(actor, "stop", execution, context)
+    """End it: what waits is never begun, what is at work is broken off. Nothing to do for one that has ended."""
+    if not Execution.objects.filter(pk=execution.pk, ended_at=None, stop_asked=False).update(stop_asked=True):
+        return
+    _record("stop", execution, actor, context)
+    transaction.on_commit(lambda: dispatch.wind_up(execution))
 
 
 @transaction.atomic
 def retry(execution: Execution, *, actor: Actor, context: Context) -> Execution:
-    """Carry out the tasks that failed or were stopped again. Raises AlreadyRunning while it goes on."""
-    held = Execution.objects.select_for_update().get(pk=execution.pk)
-    if held.ended_at is None:
-        raise AlreadyRunning(f"the execution {held.pk} goes on")
-    again = Task.objects.filter(execution=held, state__in=[State.FAILED, State.STOPPED])
-    again.update(state=State.PENDING, attempts=0, ended_at=None, sent_at=None)
-    Execution.objects.filter(pk=held.pk).update(
-        state=State.IN_PROGRESS, ended_at=None, stop_asked=False, failed=0, stopped=0
-    )
-    _record(actor, "retry", held, context)
-    return held
+    """Go on with an execution that has ended: with what failed of it or was stopped, and with its planning if that
+    broke off. Raises PolicyDisabled, AlreadyRunning."""
+    policy = _held(execution.policy_id)
+    if not policy.enabled:
+        raise PolicyDisabled(f"the replication policy {policy.name} is disabled: enable it first")
+    row = Execution.objects.select_for_update().get(pk=execution.pk)
+    if row.ended_at is None:
+        raise AlreadyRunning(f"the execution {row.pk} still goes on")
+    if policy.single_active:
+        _check_alone(policy)
+    unplanned = row.attempts > 0 and not row.dry_run
+    taken = _take_up(row)
+    if not sum(taken.values()) and not unplanned:
+        return row
+    Execution.objects.filter(pk=row.pk).update(
+        state=State.IN_PROGRESS, text="", ended_at=None, stop_asked=False, planned=not unplanned, attempts=0,
+        planner="", sent_at=None, not_before=Now(), **{name: F(name) - number for name, number in taken.items()},
+    )  # fmt: skip
+    _record("retry", row, actor, context)
+    row.policy = policy
+    transaction.on_commit(lambda: _go_on(row, unplanned=unplanned))
+    return row
+
+
+def _take_up(execution: Execution) -> dict[str, int]:
+    """Have what failed or was stopped wait again; by what the execution's figures are less then."""
+    over = Task.objects.filter(execution=execution, state__in=[State.FAILED, State.STOPPED]).exclude(reference="")
+    taken = over.aggregate(
+        failed=Count("pk", filter=Q(state=State.FAILED)), stopped=Count("pk", filter=Q(state=State.STOPPED)),
+        bytes_done=Sum("bytes_done", default=0), bytes_sent=Sum("bytes_sent", default=0),
+    )  # fmt: skip
+    over.update(
+        state=State.PENDING, text="", attempts=0, not_before=Now(), sent_at=None, ended_at=None, bytes_done=0,
+        bytes_sent=0,
+    )  # fmt: skip
+    return taken
+
+
+def _go_on(execution: Execution, *, unplanned: bool) -> None:
+    if unplanned:
+        dispatch.plan(execution)
+    dispatch.refill(execution)
+
+
+def wind_up(execution_id: int) -> None:
+    """Stop all that waits of an execution that is to stop, and end it when nothing is at work any more."""
+    while _stop_some(execution_id):
+        pass
+    with connection.cursor() as cursor:
+        cursor.execute(_STOP_PLANNING, [execution_id])
+    settle(execution_id)
+
+
+_STOP_SOME = """
+WITH some AS (
+    SELECT id FROM replication_task WHERE execution_id = %(execution)s AND state = 'Pending'
+    LIMIT %(batch)s FOR UPDATE SKIP LOCKED
+), stopped AS (
+    UPDATE replication_task t SET state = 'Stopped', text = 'stopped before it began', ended_at = now(), sent_at = NULL
+    FROM some WHERE t.id = some.id RETURNING t.bytes_done, t.bytes_sent
+)
+SELECT count(*), coalesce(sum(bytes_done), 0)::bigint, coalesce(sum(bytes_sent), 0)::bigint FROM stopped
+"""
+_STOP_PLANNING = """
+UPDATE replication_execution SET planned = true, planner = '', attempts = greatest(attempts, 1)
+WHERE id = %s AND stop_asked AND NOT planned AND (planner = '' OR lease_until < now())
+"""
+
+
+@transaction.atomic
+def _stop_some(execution_id: int) -> int:
+    if not Execution.objects.select_for_update().filter(pk=execution_id, stop_asked=True, ended_at=None).exists():
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute(_STOP_SOME, {"execution": execution_id, "batch": _BATCH})
+        number, done, sent = cursor.fetchone() or (0, 0, 0)
+    if number:
+        Execution.objects.filter(pk=execution_id).update(
+            stopped=F("stopped") + number, bytes_done=F("bytes_done") + done, bytes_sent=F("bytes_sent") + sent
+        )
+    return int(number)
+
+
+# One statement: of two tasks that end at once, one ends the execution.
+_SETTLE = """
+UPDATE replication_execution SET
+    ended_at = now(), planner = '', rate = 0,
+    state = CASE
+        WHEN failed > 0 OR state = 'Failed' THEN 'Failed' WHEN stop_asked THEN 'Stopped' ELSE 'Succeed' END,
+    text = concat_ws('; ', nullif(text, ''), CASE
+        WHEN dry_run THEN format('dry run: %%s to copy or delete, %%s unchanged', total, unchanged)
+        ELSE concat_ws(', ',
+            format('%%s done', succeeded), CASE WHEN failed > 0 THEN format('%%s failed', failed) END,
+            CASE WHEN stopped > 0 THEN format('%%s stopped', stopped) END,
+            CASE WHEN unchanged > 0 THEN format('%%s unchanged', unchanged) END)
+    END)
+WHERE id = %s AND ended_at IS NULL AND planned AND (dry_run OR succeeded + failed + stopped >= total)
+"""
+
+
+def settle(execution_id: int) -> bool:
+    """End the execution if all that it has to do is done; whether it was this call that did."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SETTLE, [execution_id])
+        return bool(cursor.rowcount)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an execution is; bytes. `rate` a second; None: it can't be told."""
+
+    tasks_total: int
+    tasks_over: int
+    at_work: int
+    bytes_total: int
+    bytes_done: int
+    bytes_sent: int
+    rate: int | None
+    seconds_left: int | None
 
 
 def progress(execution: Execution) -> Progress:
-    """With what the tasks that go on have done so far."""
-    going = Task.objects.filter(execution=execution).exclude(state__in=OVER)
-    live = going.aggregate(done=Sum("bytes_done", default=0), sent=Sum("bytes_sent", default=0))
-    done, sent = execution.bytes_done + live["done"], execution.bytes_sent + live["sent"]
-    return Progress(execution.bytes_total, done, sent)
+    return progress_of([execution])[execution.pk]
 
 
-def _record(actor: Actor, operation: str, execution: Execution, context: Context, **detail: object) -> None:
+def progress_of(executions: Iterable[Execution]) -> dict[int, Progress]:
+    """By the ids of executions; one statement for all of those that go on."""
+    wanted = list(executions)
+    going = [execution.pk for execution in wanted if execution.ended_at is None]
+    at_work = Task.objects.filter(execution__in=going, state=State.IN_PROGRESS).values_list("execution")
+    sums = at_work.annotate(Count("pk"), Sum("bytes_done"), Sum("bytes_sent")).order_by() if going else []
+    known = {pk: (number, done, sent) for pk, number, done, sent in sums}
+    return {each.pk: _progress(each, *known.get(each.pk, (0, 0, 0))) for each in wanted}
+
+
+def _progress(execution: Execution, at_work: int, done: int, sent: int) -> Progress:
+    bytes_done = execution.bytes_done + done
+    left = max(execution.bytes_total - bytes_done, 0)
+    rate = execution.rate if execution.ended_at is None else None
+    return Progress(
+        tasks_total=execution.total,
+        tasks_over=execution.succeeded + execution.failed + execution.stopped,
+        at_work=at_work,
+        bytes_total=execution.bytes_total,
+        bytes_done=bytes_done,
+        bytes_sent=execution.bytes_sent + sent,
+        rate=rate,
+        seconds_left=round(left / rate) if rate else None,
+    )
+
+
+_MEASURE = """
+UPDATE replication_execution e SET
+    rate = CASE WHEN e.measured_at IS NULL THEN 0 ELSE greatest(0, (now_done.done - e.measured)
+        / greatest(extract(epoch FROM now() - e.measured_at), 0.1))::bigint END,
+    measured = now_done.done, measured_at = now()
+FROM (
+    SELECT x.id, x.bytes_done + coalesce((
+        SELECT sum(t.bytes_done) FROM replication_task t WHERE t.execution_id = x.id AND t.state = 'InProgress'
+    ), 0)::bigint AS done
+    FROM replication_execution x WHERE x.ended_at IS NULL
+) AS now_done
+WHERE e.id = now_done.id AND (e.measured_at IS NULL OR e.measured_at < now() - interval '4 seconds')
+"""
+
+
+def measure() -> None:
+    """How fast each execution goes: what was done since it was measured last, some seconds ago."""
+    with connection.cursor() as cursor:
+        cursor.execute(_MEASURE)
+
+
+def open_executions() -> Iterable[Execution]:
+    """Those that haven't ended, with their policies and endpoints."""
+    rows = Execution.objects.filter(Q(ended_at=None)).order_by("pk")
+    return rows.select_related("policy__source", "policy__destination").iterator(chunk_size=200)
+
+
+def _record(operation: str, execution: Execution, actor: Actor, context: Context, **detail: object) -> None:
     audit.record(
         actor=actor.name,
         operation=operation,

@@ -98,7 +98,7 @@ class Execution(models.Model):
 
     policy = models.ForeignKey(Policy, on_delete=models.CASCADE, related_name="executions", db_index=False)
     trigger = models.CharField(max_length=16, choices=Trigger.choices)
-    event = models.JSONField(null=True, help_text="what happened, for one that an event started: see events")
+    event = models.JSONField(null=True, help_text="what happened, for one that events started: see events")
     dry_run = models.BooleanField(default=False, help_text="tasks are planned and sized, and none is carried out")
     state = models.CharField(max_length=16, choices=State.choices, default=State.IN_PROGRESS)
     text = models.TextField(blank=True, default="", help_text="why it came to that state")
@@ -109,6 +109,7 @@ class Execution(models.Model):
     lease_until = models.DateTimeField(null=True, help_text="of the planner")
     attempts = models.PositiveSmallIntegerField(default=0, help_text="of planning")
     not_before = models.DateTimeField(default=timezone.now, help_text="of the next attempt at planning")
+    sent_at = models.DateTimeField(null=True, help_text="to the broker, for planning, last")
     total = models.IntegerField(default=0, help_text="tasks")
     succeeded = models.IntegerField(default=0)
     failed = models.IntegerField(default=0)
@@ -117,6 +118,9 @@ class Execution(models.Model):
     bytes_total = models.BigIntegerField(default=0, help_text="of all tasks planned, as far as known")
     bytes_done = models.BigIntegerField(default=0, help_text="of tasks that are over; skipped, mounted and sent")
     bytes_sent = models.BigIntegerField(default=0, help_text="of tasks that are over; over the wire")
+    rate = models.BigIntegerField(default=0, help_text="bytes done a second, over the last seconds")
+    measured = models.BigIntegerField(default=0, help_text="bytes done when the rate was measured")
+    measured_at = models.DateTimeField(null=True)
     started_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True)
 
@@ -147,6 +151,13 @@ class Task(models.Model):
     source = models.CharField(max_length=512, help_text="the repository", db_collation="C")
     destination = models.CharField(max_length=512, help_text="the repository", db_collation="C")
     reference = models.CharField(max_length=135, db_collation="C", help_text="a digest; a tag that is to be deleted")
+    batch = models.CharField(
+        max_length=135,
+        blank=True,
+        default="",
+        db_collation="C",
+        help_text="its place in the list: see planning",
+    )
     tags = ArrayField(models.CharField(max_length=128), default=list, help_text="that are to be on it")
     state = models.CharField(max_length=16, choices=State.choices, default=State.PENDING)
     text = models.TextField(blank=True, default="", help_text="why it came to that state, for people")
@@ -164,7 +175,7 @@ class Task(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["execution", "operation", "source", "reference"], name="replication_task_once"
+                fields=["execution", "operation", "source", "reference", "batch"], name="replication_task_once"
             )
         ]
         indexes = [
@@ -172,7 +183,14 @@ class Task(models.Model):
             models.Index(
                 fields=["execution", "not_before", "id"], name="task_waiting", condition=Q(state=State.PENDING)
             ),
+            models.Index(
+                fields=["execution"], name="task_sent", condition=Q(state=State.PENDING, sent_at__isnull=False)
+            ),
+            models.Index(
+                fields=["execution", "lease_until"], name="task_at_work", condition=Q(state=State.IN_PROGRESS)
+            ),
             models.Index(fields=["lease_until"], name="task_leased", condition=Q(state=State.IN_PROGRESS)),
+            models.Index(fields=["ended_at"], name="task_ended", condition=Q(ended_at__isnull=False)),
         ]
 
     def __str__(self) -> str:
@@ -222,12 +240,20 @@ class Transfer(models.Model):
 
 
 class Event(models.Model):
-    """Something happened here that policies may follow; written in its transaction, gone when they have."""
+    """Something happened here that policies may follow; written in its transaction, gone when they have.
+
+    What is deleted can't be looked up any more: so its kind and its labels stand here.
+    """
 
     kind = models.CharField(max_length=16, help_text="push, delete, retag")
     repository = models.CharField(max_length=255)
     digest = models.CharField(max_length=135, blank=True, default="")
     tags = ArrayField(models.CharField(max_length=128), default=list)
+    labels = ArrayField(models.CharField(max_length=128), default=list)
+    resource_type = models.CharField(max_length=32, blank=True, default="")
+    waiting = ArrayField(
+        models.BigIntegerField(), null=True, help_text="policies that follow it later; null: not looked at yet"
+    )
     at = models.DateTimeField(default=timezone.now)
 
     def __str__(self) -> str:

@@ -9,6 +9,7 @@ import pytest
 
 from config.home import CHECKOUT
 from deploy.nginx import Site, render
+from deploy.pieces import ORDER
 from deploy.problem import Problem
 from tests.deploy.certificates import make_certificate
 
@@ -82,7 +83,7 @@ def test_docker_compose_takes_the_file_on_a_fresh_checkout():
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert set(done.stdout.split()) == {"web", "worker", "clock", "nginx", "registry", "postgres", "redis"}
+    assert set(done.stdout.split()) == set(ORDER)
 
 
 def test_lock_files_name_no_host():

@@ -1,0 +1,161 @@
+"""Tasks and plannings are claimed by a conditional update and held by a lease, so that one process is at each.
+
+All moments are the database's: processes at several sites never agree on the time.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from replication.models import Execution, State, Task
+from replication.pulse import Word
+from replication.work import Work
+
+LEASE = 30  # seconds
+TRIES = 5  # attempts at a task that fail
+LIVES = 20  # attempts altogether, with those whose process died
+BACK_OFF = 2  # seconds before the second attempt, and twice as many before each further one
+LONGEST_WAIT = 300  # seconds between attempts
+
+_TAKE = f"""
+UPDATE replication_task t
+SET state = 'InProgress', worker = %(claim)s, lease_until = now() + interval '{LEASE} seconds',
+    attempts = t.attempts + 1, started_at = coalesce(t.started_at, now())
+FROM replication_execution e
+WHERE t.id = %(id)s AND e.id = t.execution_id AND NOT e.stop_asked AND NOT e.dry_run AND e.ended_at IS NULL
+  AND (t.state = 'Pending' AND t.not_before <= now() OR t.state = 'InProgress' AND t.lease_until < now())
+RETURNING t.id
+"""  # noqa: S608 - of constants
+_RENEW = f"""
+UPDATE replication_task t
+SET lease_until = now() + interval '{LEASE} seconds', bytes_done = %(done)s, bytes_sent = %(sent)s
+FROM replication_execution e JOIN replication_policy p ON p.id = e.policy_id
+WHERE t.id = %(id)s AND t.worker = %(claim)s AND t.state = 'InProgress' AND e.id = t.execution_id
+RETURNING e.stop_asked, p.speed, CASE WHEN p.speed > 0 THEN (
+    SELECT count(*) FROM replication_task w JOIN replication_execution x ON x.id = w.execution_id
+    WHERE x.policy_id = p.id AND x.ended_at IS NULL AND w.state = 'InProgress'
+) ELSE 1 END
+"""  # noqa: S608
+_RENEW_TRANSFERS = f"""
+UPDATE replication_transfer SET lease_until = now() + interval '{LEASE} seconds'
+WHERE done_at IS NULL AND worker = %(claim)s
+"""  # noqa: S608
+
+
+def take(task_id: int, claim: str) -> Task | None:
+    """The task, if it is this process's now: nobody was at it, or whose lease has run out."""
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKE, {"id": task_id, "claim": claim})
+        if cursor.fetchone() is None:
+            return None
+    related = ("execution__policy__source", "execution__policy__destination")
+    return Task.objects.select_related(*related).get(pk=task_id)
+
+
+def renew(task: Task, work: Work) -> Word | None:
+    """Hold the task, and the transfers of its blobs, for another lease; None where it is somebody else's by now."""
+    with connection.cursor() as cursor:
+        cursor.execute(_RENEW, {"id": task.pk, "claim": work.claim, "done": work.done, "sent": work.sent})
+        row = cursor.fetchone()
+        if row is None:
+            return None
+        cursor.execute(_RENEW_TRANSFERS, {"claim": work.claim})
+    return Word(*row)
+
+
+def finish(task: Task, work: Work, state: State, text: str) -> bool:
+    """Write a task's end, once: in its row, and in its execution's figures. False where it isn't ours any more."""
+    with transaction.atomic():
+        ours = Task.objects.filter(pk=task.pk, worker=work.claim, state=State.IN_PROGRESS)
+        ended = ours.update(
+            state=state, text=text, ended_at=Now(), worker="", lease_until=None, sent_at=None,
+            bytes_total=max(work.total, work.done), bytes_done=work.done, bytes_sent=work.sent,
+        )  # fmt: skip
+        if ended:
+            count(task.execution_id, state, done=work.done, sent=work.sent)
+            _resize(task, max(work.total, work.done))
+    return bool(ended)
+
+
+def count(execution_id: int, state: State, *, number: int = 1, done: int = 0, sent: int = 0) -> None:
+    """Tasks of the execution are over."""
+    counter = {State.SUCCEED: "succeeded", State.FAILED: "failed", State.STOPPED: "stopped"}[state]
+    Execution.objects.filter(pk=execution_id).update(
+        **{counter: F(counter) + number}, bytes_done=F("bytes_done") + done, bytes_sent=F("bytes_sent") + sent
+    )
+
+
+@transaction.atomic
+def resize(task: Task, total: int) -> None:
+    """What the task's size turns out to be (bytes)."""
+    if total != task.bytes_total and Task.objects.filter(pk=task.pk).update(bytes_total=total):
+        _resize(task, total)
+
+
+def _resize(task: Task, total: int) -> None:
+    """`task.bytes_total` is what its execution counts it with."""
+    if total != task.bytes_total:
+        added = total - task.bytes_total
+        Execution.objects.filter(pk=task.execution_id).update(bytes_total=F("bytes_total") + added)
+        task.bytes_total = total
+
+
+_BACK = """
+UPDATE replication_task
+SET state = 'Pending', text = %(text)s, worker = '', lease_until = NULL, sent_at = NULL, bytes_sent = %(sent)s,
+    bytes_done = 0, not_before = now() + make_interval(secs => %(seconds)s)
+WHERE id = %(id)s AND worker = %(claim)s AND state = 'InProgress'
+"""
+
+
+def give_back(task: Task, work: Work, text: str, *, seconds: float) -> bool:
+    """Let another attempt at the task be made after some seconds."""
+    with connection.cursor() as cursor:
+        values: dict[str, Any] = {
+            "id": task.pk,
+            "claim": work.claim,
+            "text": text,
+            "seconds": seconds,
+            "sent": work.sent,
+        }
+        cursor.execute(_BACK, values)
+        return bool(cursor.rowcount)
+
+
+def back_off(attempts: int, asked: float | None) -> float:
+    """Seconds to wait after so many attempts, or as long as the other side asked for."""
+    return min(max(BACK_OFF * 2.0 ** (attempts - 1), asked or 0.0), LONGEST_WAIT)
+
+
+_TAKE_PLANNING = f"""
+UPDATE replication_execution
+SET planner = %(claim)s, lease_until = now() + interval '{LEASE} seconds', attempts = attempts + 1
+WHERE id = %(id)s AND NOT planned AND NOT stop_asked AND ended_at IS NULL AND not_before <= now()
+  AND (planner = '' OR lease_until < now())
+RETURNING id
+"""  # noqa: S608
+_RENEW_PLANNING = f"""
+UPDATE replication_execution SET lease_until = now() + interval '{LEASE} seconds'
+WHERE id = %(id)s AND planner = %(claim)s AND NOT planned AND ended_at IS NULL
+RETURNING stop_asked, 0, 1
+"""  # noqa: S608
+
+
+def take_planning(execution_id: int, claim: str) -> Execution | None:
+    """The execution, if it is this process that plans it now."""
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKE_PLANNING, {"id": execution_id, "claim": claim})
+        if cursor.fetchone() is None:
+            return None
+    return Execution.objects.select_related("policy__source", "policy__destination").get(pk=execution_id)
+
+
+def renew_planning(execution_id: int, work: Work) -> Word | None:
+    with connection.cursor() as cursor:
+        cursor.execute(_RENEW_PLANNING, {"id": execution_id, "claim": work.claim})
+        row = cursor.fetchone()
+    return Word(*row) if row else None

@@ -1,0 +1,169 @@
+"""What of a batch the destination lacks; what it has already needs no task."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+from oci import manifest as oci_manifest
+from oci.digest import Digest
+from oci.errors import Denied, ManifestInvalid, NameUnknown, RegistryError, Unauthorized
+from replication import connecting, graph
+from replication.copying import resolved
+from replication.failures import DESTINATION, Trouble, Vanished
+from replication.finding import Candidate
+from replication.graph import Graph
+from replication.journal import size_words
+from replication.sites import Site
+from replication.work import Work
+
+_MOST_KNOWN = 20_000  # artifacts of a repository at the destination that are kept in memory, if it lists them
+_MOST_SIZED = 200_000  # blobs that a dry run remembers to have counted
+
+
+@dataclass(slots=True)
+class Compared:
+    """`left`: artifacts that are left alone, because their tags are on something else."""
+
+    differing: list[Candidate] = field(default_factory=list)
+    unchanged: int = 0
+    left: int = 0
+
+
+class _Known:
+    """What a repository at the destination has, as it listed it: tags with their digests."""
+
+    def __init__(self, site: Site, repository: str) -> None:
+        self.tags: dict[str, Digest] = {}
+        self.digests: set[Digest] = set()
+        self.is_whole = False
+        try:
+            listed = site.artifacts(repository)
+            if listed is None:
+                return
+            some = list(islice(listed, _MOST_KNOWN + 1))
+        except (NameUnknown, Denied, Unauthorized):
+            return
+        if len(some) > _MOST_KNOWN:
+            return
+        self.is_whole = True
+        for each in some:
+            digest = Digest.parse(each.digest)
+            self.digests.add(digest)
+            self.tags.update(dict.fromkeys(each.tags, digest))
+
+
+class Comparison:
+    """Of a source with a destination, repository by repository. With `sizing`, what differs is sized exactly."""
+
+    def __init__(self, source: Site, destination: Site, work: Work, *, override: bool, sizing: bool) -> None:
+        self.source, self.destination, self.override = source, destination, override
+        self.pool, self.work, self.sizing = connecting.threads(), work, sizing
+        self._sized: set[Digest] = set()
+
+    def begin(self, repository: str, destination: str) -> None:
+        self._repository, self._target = repository, destination
+        self._known: _Known | None = None
+
+    def of(self, batch: Sequence[Candidate]) -> Compared:
+        """Raises Trouble of the destination, and what the source does."""
+        result = Compared()
+        same: list[Candidate] = []
+        for candidate, there in zip(batch, self._there(batch), strict=True):
+            self._judge(candidate, there, result, same)
+        for candidate, complete in zip(same, self._completeness(same), strict=True):
+            if complete:
+                result.unchanged += 1
+            else:
+                result.differing.append(candidate)
+        if self.sizing:
+            for candidate in result.differing:
+                self._size(candidate)
+        return result
+
+    def _there(self, batch: Sequence[Candidate]) -> list[dict[str, Digest | None]]:
+        """Of each, its tags at the destination and what they are on; of one without tags, its digest."""
+        try:
+            if self._known is None:
+                self._known = _Known(self.destination, self._target)
+            if self._known.is_whole:
+                return [self._listed(self._known, candidate) for candidate in batch]
+            return list(self.pool.map(self._asked, batch))
+        except RegistryError as error:
+            raise Trouble(DESTINATION, self.destination.name, f"looking up {self._target}", error) from error
+
+    def _listed(self, known: _Known, candidate: Candidate) -> dict[str, Digest | None]:
+        if candidate.tags:
+            return {tag: known.tags.get(tag) for tag in candidate.tags}
+        return {"": candidate.digest if candidate.digest in known.digests else None}
+
+    def _asked(self, candidate: Candidate) -> dict[str, Digest | None]:
+        references: Sequence[Digest | str] = candidate.tags or [candidate.digest]
+        return {
+            "" if isinstance(each, Digest) else each: resolved(self.destination, self._target, each)
+            for each in references
+        }
+
+    def _judge(
+        self, candidate: Candidate, there: dict[str, Digest | None], result: Compared, same: list[Candidate]
+    ) -> None:
+        differing = {tag for tag, digest in there.items() if digest != candidate.digest}
+        taken = {tag for tag in differing if there[tag] is not None}
+        if not differing:
+            same.append(candidate)
+        elif not self.override and taken == differing:
+            result.left += 1
+            result.unchanged += 1
+        else:
+            result.differing.append(candidate)
+
+    def _completeness(self, same: Sequence[Candidate]) -> list[bool]:
+        """Whether all that refers to them is there too."""
+        doubtful = [each for each in same if each.has_referrers is not False]
+        hanging = dict(zip(map(id, doubtful), self.pool.map(self._may_hang, doubtful), strict=True))
+        return [not hanging.get(id(each), False) or self._is_whole(each) for each in same]
+
+    def _may_hang(self, candidate: Candidate) -> bool:
+        """Whether anything may refer to it, or to a part of it."""
+        self.work.check()
+        if candidate.has_referrers or candidate.media_type in {"", *oci_manifest.INDEX_TYPES}:
+            return True
+        if next(iter(self.source.referrers(self._repository, candidate.digest)), None) is not None:
+            return True
+        return bool(self.source.belongings(self._repository, [candidate.digest]))
+
+    def _graph(self, candidate: Candidate) -> Graph:
+        return graph.collect(self.source, self._repository, candidate.digest, self.pool, self.work.check)
+
+    def _is_whole(self, candidate: Candidate) -> bool:
+        try:
+            found = self._graph(candidate)
+        except (Vanished, ManifestInvalid):
+            return False  # its task says so
+        references: list[Digest | str] = [*found.nodes, *found.belongings]
+        there = self.pool.map(lambda each: resolved(self.destination, self._target, each), references)
+        return all(digest is not None for digest in there)
+
+    def _size(self, candidate: Candidate) -> None:
+        """How many bytes would move, those of a blob once."""
+        try:
+            found = self._graph(candidate)
+        except (Vanished, ManifestInvalid) as error:
+            candidate.text = str(error)
+            return
+        there = self.pool.map(lambda each: resolved(self.destination, self._target, each), found.nodes)
+        lacking = [digest for digest, known in zip(found.nodes, there, strict=True) if known is None]
+        blobs = {blob: size for digest in lacking for blob, size in found.nodes[digest].blobs.items()}
+        wanted = [blob for blob in blobs if blob not in self._sized]
+        absent = [blob for blob, has in zip(wanted, self.pool.map(self._has, wanted), strict=True) if not has]
+        if len(self._sized) < _MOST_SIZED:
+            self._sized.update(wanted)
+        candidate.size = sum(blobs[blob] for blob in absent) + sum(found.nodes[digest].size for digest in lacking)
+        candidate.text = f"would be copied: {len(absent)} blob(s), {size_words(candidate.size)}"
+
+    def _has(self, blob: Digest) -> bool:
+        try:
+            return self.destination.has_blob(self._target, blob)
+        except (NameUnknown, Denied, Unauthorized):
+            return False

@@ -1,0 +1,214 @@
+"""One artifact is copied with all that belongs to it: blobs first, manifests bottom-up, its tags last.
+
+Bytes go from the source to the destination piece by piece, and neither side's word is needed for what the other has:
+the destination is asked before anything is sent. So a copy that was broken off goes on where it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from oci.client import FetchedManifest
+from oci.digest import Digest
+from oci.errors import Denied, NameUnknown, RegistryError, Unauthorized
+from replication import graph, referring, sending
+from replication.failures import DESTINATION, SOURCE, Trouble, Vanished
+from replication.graph import Graph
+from replication.journal import size_words
+from replication.sites import Site
+from replication.work import Work
+
+_WAIT = 0.3  # seconds between looks at what another task sends
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be copied: `tags` are put on `digest` at the destination. `override`: they may be elsewhere there."""
+
+    repository: str
+    digest: Digest
+    destination: str
+    tags: Sequence[str]
+    override: bool
+    chunk: int | None = None
+
+
+@dataclass(slots=True)
+class Copy:
+    """One copy, by one worker; `pool` works for it."""
+
+    source: Site
+    destination: Site
+    order: Order
+    work: Work
+    pool: Executor
+    sized: Callable[[int], None] = lambda _: None
+    _graph: Graph = field(init=False)
+
+    def run(self) -> str:
+        """Copy it; what was done, in words. Raises Halted, Trouble, Vanished."""
+        tags = self._wanted_tags()
+        if tags is None:
+            return f"left alone: its tags at {self.destination.name} are on something else, and override is off"
+        self._graph = self._collect()
+        self._announce()
+        lacking = self._lacking()
+        if lacking:
+            self._prepare()
+        self._bring_blobs(lacking)
+        self._put(lacking, tags)
+        return self._summary(lacking)
+
+    def _wanted_tags(self) -> list[str] | None:
+        """Those that may be set; None where all are on something else and stay there."""
+        if self.order.override or not self.order.tags:
+            return list(self.order.tags)
+        found = self._at_destination("looking up tags", lambda: list(self.pool.map(self._tagged, self.order.tags)))
+        free = [tag for tag, digest in zip(self.order.tags, found, strict=True) if digest in {None, self.order.digest}]
+        for tag in set(self.order.tags).difference(free):
+            self.work.journal.warning(f"{self.order.destination}:{tag} is on something else there: left alone")
+        return free or None
+
+    def _tagged(self, tag: str) -> Digest | None:
+        return resolved(self.destination, self.order.destination, tag)
+
+    def _collect(self) -> Graph:
+        def call() -> Graph:
+            return graph.collect(self.source, self.order.repository, self.order.digest, self.pool, self.work.check)
+
+        return self._at_source(f"reading {self.order.repository}@{self.order.digest}", call)
+
+    def _announce(self) -> None:
+        self.work.total = self._graph.size
+        self.sized(self.work.total)
+        self.work.journal.info(
+            f"{self.order.repository}@{self.order.digest}: {len(self._graph.nodes)} manifest(s) and"
+            f" {len(self._graph.blobs)} blob(s), {size_words(self.work.total)} in all"
+        )
+
+    def _lacking(self) -> list[Digest]:
+        """The manifests that the destination lacks, bottom-up: what it has, it has with all that it names."""
+        order = self._graph.bottom_up()
+        found = self._at_destination("looking up manifests", lambda: list(self.pool.map(self._has_manifest, order)))
+        lacking = [digest for digest, there in zip(order, found, strict=True) if not there]
+        wanted = {blob for digest in lacking for blob in self._graph.nodes[digest].blobs}
+        there = sum(size for blob, size in self._graph.blobs.items() if blob not in wanted)
+        self.work.advance(done=there + sum(self._graph.nodes[each].size for each in order if each not in set(lacking)))
+        return lacking
+
+    def _has_manifest(self, digest: Digest) -> bool:
+        self.work.check()
+        return resolved(self.destination, self.order.destination, digest) is not None
+
+    def _prepare(self) -> None:
+        public = self._at_source("reading whether it is public", lambda: self.source.is_public(self.order.repository))
+        place = f"preparing {self.order.destination}"
+        self._at_destination(place, lambda: self.destination.prepare(self.order.destination, public=public))
+
+    def _bring_blobs(self, lacking: Sequence[Digest]) -> None:
+        """All blobs of these manifests, some at once; what another task is sending comes last, and is waited for."""
+        wanted = {blob: size for digest in lacking for blob, size in self._graph.nodes[digest].blobs.items()}
+        left = sorted(wanted, key=wanted.__getitem__, reverse=True)
+        while left:
+            brought = list(_all(self.pool, self._bring, [(digest, wanted[digest]) for digest in left]))
+            left = [digest for digest, there in zip(left, brought, strict=True) if not there]
+            if left:
+                self.work.pause(_WAIT)
+
+    def _bring(self, blob: tuple[Digest, int]) -> bool:
+        self.work.check()
+        return sending.bring(self.source, self.destination, self.order, *blob, work=self.work)
+
+    def _put(self, lacking: Sequence[Digest], tags: Sequence[str]) -> None:
+        """Manifests from the bottom up, what belongs to it, and when all is there the tags."""
+        root = self.order.digest
+        alone = len(self._graph.nodes) == 1
+        for digest in lacking:
+            self.work.check()
+            if digest != root or not (alone and tags):
+                self._put_manifest(digest, ())
+        referring.list_referrers(self.destination, self.order.destination, self._graph, self._payload)
+        self._put_belongings()
+        self.work.check()
+        wanted = list(tags) if root in lacking else self._misplaced(tags)
+        if wanted:
+            self._put_manifest(root, wanted)
+
+    def _misplaced(self, tags: Sequence[str]) -> list[str]:
+        found = self._at_destination("looking up tags", lambda: list(self.pool.map(self._tagged, tags)))
+        return [tag for tag, digest in zip(tags, found, strict=True) if digest != self.order.digest]
+
+    def _put_belongings(self) -> None:
+        for tag, digest in self._graph.belongings.items():
+            there = self._at_destination(f"looking up {tag}", lambda tag=tag: self._tagged(tag))  # type: ignore[misc]
+            if there is None or (there != digest and self.order.override and "." in tag):
+                self._put_manifest(digest, [tag])
+
+    def _put_manifest(self, digest: Digest, tags: Sequence[str]) -> None:
+        manifest = self._payload(digest)
+        named = ", ".join(tags) or str(digest)
+        what = f"putting the manifest {self.order.destination}:{named}"
+        self._at_destination(what, lambda: self.destination.put_manifest(self.order.destination, manifest, tags))
+        self.work.journal.info(f"put {named}")
+
+    def _payload(self, digest: Digest) -> FetchedManifest:
+        kept = self._graph.payload(digest)
+        if kept is not None:
+            return kept
+        repository = self.order.repository
+        found = self._at_source(f"reading {repository}@{digest}", lambda: self.source.manifest(repository, digest))
+        if found is None:
+            raise Vanished(f"{repository}@{digest} isn't at the source {self.source.name} any more")
+        return found
+
+    def _summary(self, lacking: Sequence[Digest]) -> str:
+        self.work.advance(done=self.work.total - self.work.done)
+        if not lacking:
+            return "was there already"
+        return f"copied: {len(lacking)} manifest(s), {size_words(self.work.sent)} sent"
+
+    def _at_source(self, what: str, call: Callable[[], Value]) -> Value:
+        return at(SOURCE, self.source, what, call)
+
+    def _at_destination(self, what: str, call: Callable[[], Value]) -> Value:
+        return at(DESTINATION, self.destination, what, call)
+
+
+def resolved(destination: Site, repository: str, reference: Digest | str) -> Digest | None:
+    """What the destination has under a reference. Some refuse to tell of a project that isn't there yet."""
+    try:
+        found = destination.resolve(repository, reference)
+    except (Denied, NameUnknown, Unauthorized):
+        return None
+    return found.digest if found else None
+
+
+def at(side: str, site: Site, what: str, call: Callable[[], Value]) -> Value:
+    """The call's value; an error of the registry's comes as Trouble, which names the side."""
+    try:
+        return call()
+    except RegistryError as error:
+        raise Trouble(side, site.name, what, error) from error
+
+
+def _all(pool: Executor, call: Callable[..., bool], things: Sequence[object]) -> Iterator[bool]:
+    """Answers in the order of `things`. After the first failure what hasn't begun is dropped, and the rest waited for:
+    nothing goes on behind the back of the one who failed."""
+    futures = [pool.submit(call, thing) for thing in things]
+    failure: BaseException | None = None
+    results: list[bool] = []
+    for future in futures:
+        if failure is not None and future.cancel():
+            continue
+        try:
+            results.append(future.result())
+        except BaseException as error:
+            failure = failure or error
+    if failure is not None:
+        raise failure
+    return iter(results)

@@ -1,0 +1,78 @@
+"""What went wrong at a task, for people: at which side, what it answered, and what can be done about it."""
+
+from __future__ import annotations
+
+from django.db import DatabaseError, InterfaceError
+
+from oci.errors import (
+    BlobUnknown,
+    Denied,
+    DigestInvalid,
+    ManifestBlobUnknown,
+    ManifestInvalid,
+    ManifestUnknown,
+    NameInvalid,
+    NameUnknown,
+    PreconditionFailed,
+    RegistryError,
+    SizeInvalid,
+    TooManyRequests,
+    Unauthorized,
+    Unavailable,
+    Unknown,
+    Unsupported,
+)
+
+SOURCE, DESTINATION = "source", "destination"
+
+# Worth another attempt: what may be otherwise a moment later. An answer of 4xx mostly isn't.
+_TRANSIENT = (Unavailable, TooManyRequests, Unknown, BlobUnknown, ManifestBlobUnknown)
+_ONCE_MORE = 2  # attempts at what a second look at the same bytes may cure
+
+_ADVICE: tuple[tuple[type[RegistryError], str], ...] = (
+    (Unauthorized, "check the endpoint's credential, and that it isn't expired"),
+    (Denied, "check what the endpoint's account may do there, and the room of the project"),
+    (PreconditionFailed, "a rule of the project there forbids it: change the rule, or the policy's filters"),
+    (TooManyRequests, "it limits how often it is asked: run the policy less often, or with a speed limit"),
+    (DigestInvalid, "the content differs from its digest: compare it at both sides, and push it again at the source"),
+    (NameInvalid, "choose a destination namespace, or flattening, that gives a name it takes"),
+    (NameUnknown, "make the project or repository there, or choose another destination namespace"),
+    (ManifestInvalid, "it doesn't take this kind of artifact: narrow the policy's filters"),
+    (SizeInvalid, "it takes no content of this size"),
+    (Unsupported, "it doesn't offer this"),
+    (Unavailable, "see whether the registry is up, has room, and can be reached from the workers"),
+)
+
+
+class Trouble(Exception):
+    """An error with the side where it came up; `name` is the side's, `what` was tried there."""
+
+    def __init__(self, side: str, name: str, what: str, error: RegistryError) -> None:
+        self.side, self.name, self.what, self.error = side, name, what, error
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        answer = f"{self.error.message.rstrip('.')} ({self.error.code})"
+        advice = next((f": {words}" for kind, words in _ADVICE if isinstance(self.error, kind)), "")
+        return f"{self.side} {self.name}: {self.what}: {answer}{advice}"
+
+
+class Vanished(Exception):
+    """The source has the artifact no longer, or a part of it; the words say what."""
+
+
+def is_worth_retrying(error: Exception, attempts: int) -> bool:
+    """Whether another attempt may end otherwise; the database's absence is never the task's fault."""
+    if isinstance(error, DatabaseError | InterfaceError):
+        return True
+    if not isinstance(error, Trouble):
+        return False
+    if isinstance(error.error, DigestInvalid | SizeInvalid | ManifestUnknown | NameUnknown):
+        return attempts < _ONCE_MORE
+    return isinstance(error.error, _TRANSIENT)
+
+
+def seconds_asked(error: Exception) -> float | None:
+    """How long the other side asked to be left alone (Retry-After)."""
+    asked = getattr(getattr(error, "error", None), "retry_after", None)
+    return float(asked) if asked else None

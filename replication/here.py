@@ -1,0 +1,213 @@
+"""This installation as a side of a replication: its rows, its blob store, and a push as any other, rules and all."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from django.db import connection
+
+from artifacts import blobs, incoming, kinds, listing, manifests, push, tagging
+from artifacts.models import Manifest, Repository, Tag
+from audit import Context
+from oci.client import FetchedManifest
+from oci.digest import Digest
+from oci.errors import ManifestUnknown, NameInvalid, NameUnknown
+from oci.reference import parse_repository, project_of
+from oci.referrers import SUFFIXES, tags_of
+from projects import actions
+from projects.errors import InvalidProjectName, ProjectExists
+from projects.models import Project
+from rbac.actors import SYSTEM
+from replication.adapters.base import Listed
+from replication.names import sought
+from replication.sites import Found, Parcel
+
+_BATCH = 500
+
+_LIST = """
+SELECT m.digest, m.media_type, m.artifact_type, m.size,
+    ARRAY(SELECT t.name FROM artifacts_tag t WHERE t.manifest_id = m.id ORDER BY t.name),
+    ARRAY(
+        SELECT l.name FROM artifacts_artifactlabel a JOIN projects_label l ON l.id = a.label_id
+        WHERE a.manifest_id = m.id ORDER BY l.name
+    ),
+    EXISTS (
+        SELECT FROM artifacts_manifest r
+        WHERE r.repository_id = m.repository_id AND r.subject = m.digest AND r.subject <> ''
+    ) OR EXISTS (
+        SELECT FROM artifacts_manifestchild c
+        JOIN artifacts_manifest part ON part.id = c.child_id
+        JOIN artifacts_manifest r ON r.repository_id = m.repository_id AND r.subject = part.digest AND r.subject <> ''
+        WHERE c.parent_id = m.id
+    ) OR EXISTS (
+        SELECT FROM artifacts_manifestchild c
+        JOIN artifacts_manifest part ON part.id = c.child_id
+        JOIN artifacts_manifestchild inner_part ON inner_part.parent_id = part.id
+        WHERE c.parent_id = m.id
+    ) OR EXISTS (
+        SELECT FROM artifacts_tag t WHERE t.repository_id = m.repository_id AND t.name = ANY (ARRAY(
+            SELECT replace(left(d.digest, 71), ':', '-') || suffix
+            FROM unnest(%(suffixes)s::text[]) AS suffix, (
+                SELECT m.digest UNION ALL SELECT part.digest FROM artifacts_manifestchild c
+                JOIN artifacts_manifest part ON part.id = c.child_id WHERE c.parent_id = m.id
+            ) AS d
+        ))
+    )
+FROM artifacts_manifest m
+WHERE m.repository_id = (SELECT id FROM artifacts_repository WHERE name = %(name)s)
+  AND m.digest > %(after)s AND m.listed AND (%(digests)s::text[] IS NULL OR m.digest = ANY(%(digests)s::text[]))
+ORDER BY m.digest LIMIT %(limit)s
+"""
+
+
+class Here:
+    """See `replication.sites.Site`. `policy` is named in the trail."""
+
+    name = "this registry"
+    endpoint = None
+
+    def __init__(self, policy: str = "") -> None:
+        self._policy = policy
+
+    def repositories(self, patterns: Sequence[str]) -> Iterator[str]:
+        where = sought(patterns)
+        if where.names is not None:
+            return iter(where.names)
+        return (name for prefix in where.prefixes for name in _beginning(prefix))
+
+    def artifacts(self, repository: str) -> Iterator[Listed]:
+        return listed(repository)
+
+    def tags(self, repository: str) -> Iterator[str]:
+        after, more = "", True
+        while more:
+            try:
+                page = listing.tags(repository, after=after)
+            except NameUnknown:
+                return
+            yield from page.entries
+            after, more = page.entries[-1] if page.entries else "", page.more
+
+    def resolve(self, repository: str, reference: Digest | str) -> Found | None:
+        rows = Manifest.objects.filter(repository__name=repository)
+        by = {"digest": str(reference)} if isinstance(reference, Digest) else {"tags__name": reference}
+        row = rows.filter(**by).values_list("digest", "media_type").first()
+        return Found(Digest.parse(row[0]), row[1], 0) if row else None
+
+    def manifest(self, repository: str, reference: Digest | str) -> FetchedManifest | None:
+        try:
+            stored = manifests.find(repository, reference)
+        except ManifestUnknown:
+            return None
+        return FetchedManifest(stored.media_type, bytes(stored.payload), Digest.parse(stored.digest))
+
+    def referrers(self, repository: str, digest: Digest) -> Iterator[Digest]:
+        after, more = "", True
+        while more:
+            page = listing.referrers(repository, digest, after=after)
+            for entry in page.entries:
+                yield Digest.parse(entry["digest"])
+            after, more = str(page.entries[-1]["digest"]) if page.entries else "", page.more
+
+    def belongings(self, repository: str, digests: Collection[Digest]) -> Mapping[str, Digest]:
+        names = [name for digest in digests for name in tags_of(digest)]
+        rows = Tag.objects.filter(repository__name=repository, name__in=names)
+        return {name: Digest.parse(digest) for name, digest in rows.values_list("name", "manifest__digest")}
+
+    def put_manifest(self, repository: str, manifest: FetchedManifest, tags: Sequence[str]) -> None:
+        push.push(
+            repository,
+            manifest.digest,
+            manifest.payload,
+            manifest.media_type,
+            tags=tags,
+            actor=SYSTEM,
+            context=Context(),
+            detail={"replication": self._policy},
+        )
+
+    def has_blob(self, repository: str, digest: Digest) -> bool:
+        return blobs.find(repository, digest) is not None
+
+    def read(self, repository: str, digest: Digest, offset: int) -> Iterator[bytes]:
+        return blobs.read(repository, digest, offset)
+
+    def holders(self, digest: Digest) -> list[str]:
+        return blobs.sources(digest)
+
+    def mount(self, repository: str, digest: Digest, source: str) -> bool:
+        return blobs.mount(repository, digest, source)
+
+    def receive(self, repository: str, parcel: Parcel) -> None:
+        incoming.receive(
+            repository,
+            parcel.digest,
+            parcel.size,
+            parcel.source,
+            at=parcel.at,
+            progress=parcel.progress,
+        )
+
+    def is_public(self, repository: str) -> bool:
+        return Project.objects.filter(name=project_of(repository), public=True).exists()
+
+    def prepare(self, repository: str, *, public: bool) -> None:
+        project = project_of(parse_repository(repository))
+        if Project.objects.filter(name=project).exists():
+            return
+        try:
+            actions.create(project, public=public, owner=None, actor=SYSTEM, context=Context())
+        except ProjectExists:
+            return
+        except InvalidProjectName as error:
+            raise NameInvalid(f"{project} can't be a project here: {error}") from error
+
+    def delete(self, repository: str, reference: str) -> None:
+        deed = manifests.delete if ":" in reference else tagging.delete
+        call = partial(deed, repository, Digest.parse(reference) if ":" in reference else reference)  # type: ignore[arg-type]
+        try:
+            call(actor=SYSTEM, context=Context())
+        except ManifestUnknown:
+            return
+
+    def abort(self) -> None:
+        """What is called here answers within seconds."""
+
+    def close(self) -> None:
+        pass
+
+
+def _beginning(prefix: str) -> Iterator[str]:
+    after = ""
+    while True:
+        names = Repository.objects.filter(name__startswith=prefix, name__gt=after).order_by("name")
+        page = list(names.values_list("name", flat=True)[:_BATCH])
+        yield from page
+        if len(page) < _BATCH:
+            return
+        after = page[-1]
+
+
+def listed(repository: str, digests: Sequence[str] | None = None) -> Iterator[Listed]:
+    """All artifacts of a repository in the order of their digests, or those of these."""
+    after = ""
+    while rows := _rows(repository, after, digests):
+        for digest, media_type, artifact_type, size, tags, labels, has_referrers in rows:
+            kind = kinds.kind_of(media_type, artifact_type)
+            yield Listed(digest, tuple(tags), tuple(labels), kind, size, has_referrers)
+        after = rows[-1][0]
+
+
+def _rows(
+    repository: str, after: str, digests: Sequence[str] | None
+) -> list[tuple[str, str, str, int, list[str], list[str], bool]]:
+    values: dict[str, Any] = {
+        "name": repository, "after": after, "limit": _BATCH, "suffixes": list(SUFFIXES),
+        "digests": None if digests is None else list(digests),
+    }  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(_LIST, values)
+        rows: list[tuple[str, str, str, int, list[str], list[str], bool]] = cursor.fetchall()
+    return rows

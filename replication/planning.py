@@ -1,0 +1,249 @@
+"""What an execution has to do is planned as a stream: a batch of artifacts at a time, each with where the list was.
+
+A batch's tasks, its place in the list and the figures are written in one transaction, by whoever holds the planning's
+lease: so another process goes on behind the last batch, and nothing is planned twice. A list that comes in another
+order then, or without that place, is gone through from its beginning: what has a task already gets no other.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from oci.errors import NameInvalid, RegistryError
+from replication import claims, connecting, dispatch, events, executions, policies
+from replication.comparing import Comparison
+from replication.failures import SOURCE, Trouble, is_worth_retrying, seconds_asked
+from replication.finding import Candidate, candidates
+from replication.journal import Journal
+from replication.models import Execution, Operation, State
+from replication.pulse import beating
+from replication.sites import Site
+from replication.work import Halted, Work
+
+BATCH = 200  # artifacts
+REFUSED = ""  # the reference of a task that stands for a repository which can't be replicated at all
+
+logger = logging.getLogger(__name__)
+
+
+class Draft(NamedTuple):
+    """A task to be."""
+
+    source: str
+    destination: str
+    reference: str
+    tags: Sequence[str] = ()
+    batch: str = ""
+    operation: str = Operation.COPY
+    kind: str = "image"
+    size: int = 0
+    state: str = State.PENDING
+    text: str = ""
+
+
+@dataclass(slots=True)
+class Place:
+    """How far the planning has come: through `repository` up to `after`; `left` artifacts are left alone because their
+    tags are on something else at the destination."""
+
+    repository: str = ""
+    after: str = ""
+    left: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> Place:
+        return cls(**json.loads(text)) if text else cls()
+
+    def __str__(self) -> str:
+        return json.dumps({"repository": self.repository, "after": self.after, "left": self.left})
+
+
+def plan(execution_id: int) -> bool:
+    """Plan an execution, from where that had come to, unless somebody else does; whether it was done here."""
+    work = Work(Journal(None))
+    execution = claims.take_planning(execution_id, work.claim)
+    if execution is None:
+        return False
+    try:
+        with (
+            beating(work, lambda work: claims.renew_planning(execution_id, work)),
+            connecting.sites(execution.policy, work) as (source, destination),
+        ):
+            Planner(execution, work, source, destination).run()
+    except Exception as error:
+        if isinstance(error, Halted) or work.halted.is_set():
+            executions.wind_up(execution_id)
+        else:
+            _failed(execution, work, error)
+    executions.settle(execution_id)
+    dispatch.refill(execution)
+    return True
+
+
+def _failed(execution: Execution, work: Work, error: Exception) -> None:
+    """Have another attempt made later, or say that no more will be planned."""
+    known = isinstance(error, Trouble | RegistryError | DatabaseError | InterfaceError)
+    if not known:
+        logger.exception("Replication: planning of execution %s failed", execution.pk)
+    text = str(error) if known else f"an error of this program: {type(error).__name__}: {error}"
+    ours = Execution.objects.filter(pk=execution.pk, planner=work.claim, planned=False)
+    if execution.attempts < claims.TRIES and is_worth_retrying(error, execution.attempts):
+        seconds = claims.back_off(execution.attempts, seconds_asked(error))
+        later = Now() + timedelta(seconds=seconds)
+        ours.update(planner="", lease_until=None, sent_at=None, not_before=later, text=f"planning: {text}")
+        return
+    ours.update(planner="", planned=True, state=State.FAILED, attempts=claims.TRIES, text=f"planning: {text}")
+
+
+class Planner:
+    """Plans one execution, by one process."""
+
+    def __init__(self, execution: Execution, work: Work, source: Site, destination: Site) -> None:
+        self.execution, self.work = execution, work
+        self.source, self.destination = source, destination
+        self.policy = execution.policy
+        self.filters = policies.filters_of(self.policy)
+        self.place = Place.parse(execution.cursor)
+        self.pool = connecting.threads()
+        self.comparison = Comparison(source, destination, work, override=self.policy.override, sizing=execution.dry_run)
+
+    def run(self) -> None:
+        """Raises Halted, Trouble, and what the database does."""
+        try:
+            for repository in self._repositories():
+                self._repository(repository)
+        except RegistryError as error:
+            raise Trouble(SOURCE, self.source.name, "listing what is to be replicated", error) from error
+        self._finish()
+
+    def _repositories(self) -> Iterator[str]:
+        if self.execution.event is not None:
+            names: Iterable[str] = dict.fromkeys(item["repository"] for item in self.execution.event)
+        else:
+            names = self.source.repositories(self.filters.name_patterns)
+        wanted = (name for name in names if self.filters.takes_repository(name))
+        return _from(self.place.repository, wanted, names_again=self._names_again)
+
+    def _names_again(self) -> Iterator[str]:
+        names = self.source.repositories(self.filters.name_patterns)
+        return (name for name in names if self.filters.takes_repository(name))
+
+    def _repository(self, repository: str) -> None:
+        self.work.check()
+        after = self.place.after if repository == self.place.repository else ""
+        try:
+            destination = policies.destination_of(self.policy, repository)
+        except NameInvalid as error:
+            refused = Draft(repository, repository, REFUSED, state=State.FAILED, text=error.message)
+            self._commit([refused], 0, repository, "")
+            return
+        if self.execution.event is not None:
+            self._delete(repository, destination)
+        self.comparison.begin(repository, destination)
+        for batch in _batches(self._candidates(repository, after)):
+            self.work.check()
+            found = self.comparison.of(batch)
+            self.place.left += found.left
+            first = batch[0].key
+            drafts = [
+                Draft(repository, destination, str(each.digest), each.tags, first, kind=each.kind, size=each.size,
+                      text=each.text)
+                for each in found.differing
+            ]  # fmt: skip
+            self._commit(drafts, found.unchanged, repository, batch[-1].key)
+
+    def _candidates(self, repository: str, after: str) -> Iterator[Candidate]:
+        if self.execution.event is None:
+            return candidates(self.source, repository, self.filters, self.pool, after=after)
+        return events.candidates(self.execution.event, repository, self.filters)
+
+    def _delete(self, repository: str, destination: str) -> None:
+        if self.policy.deletion and self.execution.event is not None:
+            references = events.deleted(self.execution.event, repository, self.filters)
+            drafts = [Draft(repository, destination, each, operation=Operation.DELETION) for each in references]
+            self._commit(drafts, 0, repository, "")
+
+    def _commit(self, drafts: Sequence[Draft], unchanged: int, repository: str, after: str) -> None:
+        """Write a batch, if the planning is still ours. Raises Halted."""
+        self.place.repository, self.place.after = repository, after
+        with transaction.atomic():
+            ours = Execution.objects.filter(
+                pk=self.execution.pk, planner=self.work.claim, planned=False, stop_asked=False, ended_at=None
+            )
+            if not ours.update(cursor=str(self.place), unchanged=F("unchanged") + unchanged):
+                raise Halted
+            number, size, failed = _insert(self.execution.pk, drafts)
+            if number:
+                ours.update(total=F("total") + number, bytes_total=F("bytes_total") + size, failed=F("failed") + failed)
+        if drafts and not self.execution.dry_run:
+            dispatch.refill(self.execution)
+
+    def _finish(self) -> None:
+        left = self.place.left
+        text = f"{left} left alone: their tags are on something else there, and override is off" if left else ""
+        Execution.objects.filter(pk=self.execution.pk, planner=self.work.claim, planned=False).update(
+            planned=True, planner="", lease_until=None, attempts=0, text=text
+        )
+
+
+def _from(begun: str, names: Iterator[str], *, names_again: Any) -> Iterator[str]:
+    """The names from `begun` on; all of them where that isn't among them any more."""
+    if not begun:
+        yield from names
+        return
+    for name in names:
+        if name == begun:
+            yield name
+            yield from names
+            return
+    yield from names_again()
+
+
+def _batches(found: Iterator[Candidate]) -> Iterator[list[Candidate]]:
+    batch: list[Candidate] = []
+    for each in found:
+        batch.append(each)
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+_INSERT = """
+WITH made AS (
+    INSERT INTO replication_task (
+        execution_id, operation, resource_type, source, destination, reference, batch, tags, state, text, attempts,
+        not_before, worker, bytes_total, bytes_done, bytes_sent, ended_at
+    )
+    SELECT %(execution)s, d.operation, d.kind, d.source, d.destination, d.reference, d.batch,
+        ARRAY(SELECT jsonb_array_elements_text(d.tags)), d.state, d.text, 0, now(), '', d.size, 0, 0,
+        CASE WHEN d.state = 'Failed' THEN now() END
+    FROM jsonb_to_recordset(%(drafts)s::jsonb) AS d(
+        operation text, kind text, source text, destination text, reference text, batch text, tags jsonb, state text,
+        text text, size bigint
+    )
+    ON CONFLICT (execution_id, operation, source, reference, batch) DO NOTHING
+    RETURNING bytes_total, state
+)
+SELECT count(*), coalesce(sum(bytes_total), 0)::bigint, count(*) FILTER (WHERE state = 'Failed') FROM made
+"""
+
+
+def _insert(execution_id: int, drafts: Sequence[Draft]) -> tuple[int, int, int]:
+    """Make the tasks that aren't there yet: how many, their bytes, and how many of them failed before they began."""
+    if not drafts:
+        return 0, 0, 0
+    rows = json.dumps([draft._asdict() for draft in drafts])
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT, {"execution": execution_id, "drafts": rows})
+        return cursor.fetchone() or (0, 0, 0)

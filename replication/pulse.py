@@ -1,0 +1,94 @@
+"""The heartbeat: one thread a process renews what that has claimed, and halts what is stopped or was lost.
+
+While the database is away the work goes on: whoever took it over meanwhile finds what is done already, and the first
+beat that gets through says so.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from django.db import DatabaseError, InterfaceError, connection
+
+from replication.work import Work
+
+EVERY = 1.0  # seconds
+
+logger = logging.getLogger(__name__)
+
+
+class Word(NamedTuple):
+    """The database's word on a claim that still holds."""
+
+    stop_asked: bool
+    speed: int
+    peers: int
+
+
+Renew = Callable[[Work], Word | None]
+"""Renews the claim; None where it is lost."""
+
+
+class _Pulse:
+    def __init__(self) -> None:
+        self._beating: dict[str, tuple[Work, Renew]] = {}
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._process = 0
+
+    @contextmanager
+    def of(self, work: Work, renew: Renew) -> Iterator[None]:
+        with self._changed:
+            self._beating[work.claim] = work, renew
+            self._ensure_thread()
+            self._changed.notify()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._beating.pop(work.claim, None)
+
+    def _ensure_thread(self) -> None:
+        """A forked process has none of its parent's threads."""
+        if self._thread is None or not self._thread.is_alive() or self._process != os.getpid():
+            self._process = os.getpid()
+            self._thread = threading.Thread(target=self._run, name="pulse", daemon=True)
+            self._thread.start()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                if not self._beating and not self._changed.wait(timeout=5 * EVERY):
+                    connection.close()  # an idle worker keeps none open for it
+                    continue
+            threading.Event().wait(EVERY)
+            with self._changed:
+                beating = list(self._beating.values())
+            for work, renew in beating:
+                _beat(work, renew)
+
+
+def _beat(work: Work, renew: Renew) -> None:
+    try:
+        work.journal.flush()
+        word = renew(work)
+    except (DatabaseError, InterfaceError) as error:
+        logger.warning("Replication: a heartbeat failed: %s", error)
+        connection.close()
+        return
+    if word is None:
+        work.halt(stop_asked=False)
+    elif word.stop_asked:
+        work.halt(stop_asked=True)
+    else:
+        work.speed, work.peers = word.speed, word.peers
+
+
+_pulse = _Pulse()
+beating = _pulse.of
+"""Keep a claim alive within the block."""

@@ -1,0 +1,150 @@
+"""One blob comes to the destination: it is there, it is mounted, or it is sent, by one task at a time."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.db import DatabaseError
+
+from oci.digest import Digest
+from oci.errors import DigestInvalid, RegistryError
+from oci.reference import project_of
+from replication import transfers
+from replication.failures import DESTINATION, SOURCE, Trouble
+from replication.journal import size_words
+from replication.limits import Limiter
+from replication.sites import Parcel, Site, Upload
+from replication.transfers import Grant, Hint
+from replication.work import Work
+
+if TYPE_CHECKING:
+    from replication.copying import Order
+
+MOUNTS = 5  # repositories that a mount is tried from
+_NOTED = 1.0  # seconds between notes of how far an upload is
+
+
+def bring(source: Site, destination: Site, order: Order, digest: Digest, size: int, *, work: Work) -> bool:
+    """Have the blob in the order's destination; False while another task is sending it to that site."""
+    try:
+        hint = transfers.find(destination.endpoint, digest)
+        if hint is not None and hint.busy:
+            return False
+        if destination.has_blob(order.destination, digest):
+            work.journal.info(f"{digest} is there")
+        elif (holder := _mounted(destination, order.destination, digest, hint)) is not None:
+            work.journal.info(f"{digest} mounted from {holder}")
+        else:
+            shipment = Shipment(source, destination, order, digest, size, work=work)
+            return _send(shipment, hint.done_at if hint else None)
+    except RegistryError as error:
+        raise Trouble(DESTINATION, destination.name, f"looking up {order.destination}@{digest}", error) from error
+    work.advance(done=size)
+    return True
+
+
+def _mounted(site: Site, repository: str, digest: Digest, hint: Hint | None) -> str | None:
+    """The repository it was mounted from."""
+    known = [hint.repository] if hint is not None and hint.done_at is not None else []
+    holders = [name for name in dict.fromkeys([*known, *site.holders(digest)]) if name != repository]
+    holders.sort(key=lambda name: project_of(name) != project_of(repository))  # in one's own project one may always
+    return next((name for name in holders[:MOUNTS] if site.mount(repository, digest, name)), None)
+
+
+def _send(shipment: Shipment, seen: datetime | None) -> bool:
+    destination, digest, work = shipment.destination, shipment.digest, shipment.work
+    grant = transfers.claim(
+        destination.endpoint, digest, shipment.order.destination, size=shipment.size, claim=work.claim, seen=seen
+    )
+    if grant is None:
+        return False
+    try:
+        shipment.run(grant)
+    except BaseException:
+        with suppress(DatabaseError):  # its lease runs out
+            transfers.release(destination.endpoint, digest, work.claim)
+        raise
+    transfers.done(destination.endpoint, digest, work.claim)
+    return True
+
+
+class Shipment:
+    """A blob being sent."""
+
+    def __init__(self, source: Site, destination: Site, order: Order, digest: Digest, size: int, *, work: Work) -> None:
+        self.source, self.destination, self.order, self.work = source, destination, order, work
+        self.digest, self.size = digest, size
+        self._counted = 0  # bytes that the work counts as done
+        self._sent = 0
+        self._noted_at = 0.0
+        self._noted: Upload | None = None
+
+    def run(self, grant: Grant) -> None:
+        """Raises Trouble with the side that failed, and Halted."""
+        began = time.monotonic()
+        at = Upload(*grant) if grant.location else None
+        if at is not None and at.offset:
+            self.work.journal.info(f"{self.digest}: going on from {size_words(at.offset)}")
+        parcel = Parcel(self.digest, self.size, self._open, self._progress, at=at, chunk=self.order.chunk)
+        try:
+            self.destination.receive(self.order.destination, parcel)
+        except RegistryError as error:
+            self._count(0)
+            raise self._blamed(error) from error
+        except BaseException:
+            self._count(0)
+            raise
+        self._count(self.size)
+        seconds = max(time.monotonic() - began, 0.001)
+        rate = size_words(int(self._sent / seconds))
+        self.work.journal.info(f"{self.digest} sent: {size_words(self._sent)} in {seconds:.1f} s, {rate}/s")
+
+    def _open(self, offset: int) -> Iterator[bytes]:
+        """The source's bytes from `offset` on, at the policy's speed; its errors come as Trouble of the source."""
+        self._count(offset)
+        what = f"reading {self.order.repository}@{self.digest}"
+        try:
+            stream = self.source.read(self.order.repository, self.digest, offset)
+            with closing(stream):  # type: ignore[type-var]
+                for piece in Limiter(self.work).paced(stream):
+                    yield piece
+                    self._sent += len(piece)
+                    self._count(self._counted + len(piece))
+                    self.work.advance(sent=len(piece))
+                    self.work.check()
+        except RegistryError as error:
+            raise Trouble(SOURCE, self.source.name, what, error) from error
+
+    def _count(self, done: int) -> None:
+        self.work.advance(done=done - self._counted)
+        self._counted = done
+
+    def _progress(self, upload: Upload) -> None:
+        """Note where it can be taken up: at once where that is new, else now and then."""
+        now = time.monotonic()
+        moved = self._noted is None or upload.location != self._noted.location
+        if (moved and self._noted is None) or now - self._noted_at >= _NOTED:
+            self._noted, self._noted_at = upload, now
+            transfers.note(
+                self.destination.endpoint, self.digest, self.work.claim, location=upload.location, offset=upload.offset
+            )
+
+    def _blamed(self, error: RegistryError) -> Trouble:
+        """Whose fault it is that the digest doesn't fit: the source's bytes tell."""
+        what = f"sending {self.digest} to {self.order.destination}"
+        if isinstance(error, DigestInvalid) and not self._source_is_right():
+            wrong = DigestInvalid(f"its content of {self.digest} has another digest")
+            return Trouble(SOURCE, self.source.name, f"reading {self.order.repository}@{self.digest}", wrong)
+        return Trouble(DESTINATION, self.destination.name, what, error)
+
+    def _source_is_right(self) -> bool:
+        hasher, size = hashlib.new(self.digest.algorithm), 0
+        for piece in self._open(0):
+            hasher.update(piece)
+            size += len(piece)
+        return hasher.hexdigest() == self.digest.hex and size == self.size

@@ -1,0 +1,110 @@
+"""The two sides of a replication: this installation, or a registry elsewhere. Planning and copying know no more of them
+than this."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from oci.client import FetchedManifest
+from oci.digest import Digest
+from replication.adapters.base import Listed
+
+Source = Callable[[int], Iterator[bytes]]
+"""Opens content at an offset."""
+
+
+class Found(NamedTuple):
+    """A manifest behind a reference; `size` is its own, in bytes."""
+
+    digest: Digest
+    media_type: str
+    size: int
+
+
+class Upload(NamedTuple):
+    """Where an upload can be taken up, and how many bytes it has there."""
+
+    location: str
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A blob on its way: what it is, how its content is had, and whom to tell how far it is."""
+
+    digest: Digest
+    size: int
+    source: Source
+    progress: Callable[[Upload], None]
+    at: Upload | None = None
+    chunk: int | None = None
+
+
+class Site(Protocol):
+    """A registry, read and written by full names of repositories. Thread-safe; `close` it.
+
+    What fails is one of `oci.errors`. What isn't there is None, False or nothing.
+    """
+
+    @property
+    def name(self) -> str:
+        """For people."""
+
+    @property
+    def endpoint(self) -> int | None:
+        """Of the row; None: this installation."""
+
+    # Lists
+
+    def repositories(self, patterns: Sequence[str]) -> Iterator[str]:
+        """Names that may match all of the patterns; more than do."""
+
+    def artifacts(self, repository: str) -> Iterator[Listed] | None:
+        """All artifacts with their tags, few calls for many; None: each tag has to be asked for."""
+
+    def tags(self, repository: str) -> Iterator[str]: ...
+
+    # Manifests
+
+    def resolve(self, repository: str, reference: Digest | str) -> Found | None: ...
+
+    def manifest(self, repository: str, reference: Digest | str) -> FetchedManifest | None: ...
+
+    def referrers(self, repository: str, digest: Digest) -> Iterator[Digest]: ...
+
+    def belongings(self, repository: str, digests: Collection[Digest]) -> Mapping[str, Digest]:
+        """Tags that say by their names that they belong to one of these manifests, and what they are on."""
+
+    def put_manifest(self, repository: str, manifest: FetchedManifest, tags: Sequence[str]) -> None:
+        """Under its digest, or under all these tags. What it names is there."""
+
+    # Blobs
+
+    def has_blob(self, repository: str, digest: Digest) -> bool: ...
+
+    def read(self, repository: str, digest: Digest, offset: int) -> Iterator[bytes]: ...
+
+    def holders(self, digest: Digest) -> list[str]:
+        """Repositories that a blob may be mounted from."""
+
+    def mount(self, repository: str, digest: Digest, source: str) -> bool: ...
+
+    def receive(self, repository: str, parcel: Parcel) -> None:
+        """Store a blob. An exception of the source goes through, and leaves what came where it can be taken up."""
+
+    # Places
+
+    def is_public(self, repository: str) -> bool: ...
+
+    def prepare(self, repository: str, *, public: bool) -> None:
+        """Make what has to be there before anything comes to the repository."""
+
+    def delete(self, repository: str, reference: str) -> None:
+        """A tag, or by its digest an artifact."""
+
+    def abort(self) -> None:
+        """End all calls that go on, from another thread."""
+
+    def close(self) -> None: ...

@@ -1,0 +1,106 @@
+"""What was lost is found again: messages, workers, ends that nobody wrote. Every other second, by one process."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from db.locks import try_advisory_lock
+from replication import claims, dispatch, events, executions, transfers
+from replication.models import Execution, State
+
+logger = logging.getLogger(__name__)
+
+_LOST = "its worker was lost: another one goes on with it"
+_WORN_OUT = f"given up after {claims.LIVES} attempts, whose workers were lost: see whether they run out of memory"
+
+# In the same statement a line in each task's log.
+_TAKE_OVER = """
+WITH lost AS (
+    SELECT id, attempts FROM replication_task WHERE state = 'InProgress' AND lease_until < now()
+    LIMIT 1000 FOR UPDATE SKIP LOCKED
+), told AS (
+    INSERT INTO replication_logline (task_id, at, level, text)
+    SELECT id, now(), 'WARNING', CASE WHEN attempts < %(lives)s THEN %(lost)s ELSE %(worn)s END FROM lost
+), moved AS (
+    UPDATE replication_task t SET
+        state = CASE WHEN lost.attempts < %(lives)s THEN 'Pending' ELSE 'Failed' END,
+        text = CASE WHEN lost.attempts < %(lives)s THEN %(lost)s ELSE %(worn)s END,
+        ended_at = CASE WHEN lost.attempts < %(lives)s THEN NULL ELSE now() END,
+        worker = '', lease_until = NULL, sent_at = NULL, not_before = now()
+    FROM lost WHERE t.id = lost.id RETURNING t.execution_id, t.state
+)
+SELECT execution_id, count(*) FILTER (WHERE state = 'Failed') FROM moved GROUP BY execution_id
+"""
+
+
+def sweep() -> bool:
+    """One pass; whether it was this process's turn."""
+    with try_advisory_lock("replication sweep") as ours:
+        if ours:
+            events.follow()
+            take_over()
+            _tend_all()
+            executions.measure()
+    return ours
+
+
+@transaction.atomic
+def take_over() -> int:
+    """Have tasks wait again whose worker's lease has run out; of how many executions those are."""
+    values: dict[str, Any] = {"lives": claims.LIVES, "lost": _LOST, "worn": _WORN_OUT}
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKE_OVER, values)
+        found = cursor.fetchall()
+    for execution_id, failed in found:
+        if failed:
+            claims.count(execution_id, State.FAILED, number=failed)
+    return len(found)
+
+
+def _tend_all() -> None:
+    """What is open is gone on with. A broker that is away is asked once, not for each."""
+    lost: dict[str, float | None] = {}
+    for execution in executions.open_executions():
+        queue = dispatch.queue_of(execution.policy)
+        if queue not in lost:
+            lost[queue] = _lost_after(queue)
+        _tend(execution, lost[queue])
+
+
+def _lost_after(queue: str) -> float | None:
+    """Seconds after which a message that nobody took is taken for lost; None: the broker is away."""
+    waiting = dispatch.backlog(queue)
+    if waiting is None:
+        return None
+    return dispatch.OLD if waiting else dispatch.LOST
+
+
+def _tend(execution: Execution, lost: float | None) -> None:
+    if execution.stop_asked:
+        executions.wind_up(execution.pk)
+    elif execution.planned and executions.settle(execution.pk):
+        return
+    elif lost is not None:
+        if not execution.planned and _waits_for_planning(execution, lost):
+            dispatch.plan(execution)
+        dispatch.refill(execution, lost=lost)
+
+
+def _waits_for_planning(execution: Execution, lost: float) -> bool:
+    if execution.attempts >= claims.LIVES:
+        gone = Execution.objects.filter(pk=execution.pk, planned=False, lease_until__lt=Now())
+        gone.update(planned=True, planner="", state=State.FAILED, text=f"planning: {_WORN_OUT}")
+        return False
+    waiting = Execution.objects.filter(pk=execution.pk, planned=False, not_before__lte=Now())
+    nobody = Q(planner="") & (Q(sent_at=None) | Q(sent_at__lt=Now() - dispatch.ago(lost)))
+    return waiting.filter(nobody | Q(lease_until__lt=Now()) & ~Q(planner="")).exists()
+
+
+def forget() -> int:
+    """Drop what is kept of transfers for too long."""
+    return transfers.forget()

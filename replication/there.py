@@ -1,0 +1,131 @@
+"""A registry elsewhere as a side of a replication: its adapter for what is the vendor's own, its client otherwise."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import islice
+
+from oci.client import FetchedManifest, RegistryClient
+from oci.digest import Digest
+from oci.errors import Denied, DigestInvalid, Unauthorized, Unsupported
+from oci.referrers import tags_of
+from oci.upload import Upload as ClientUpload
+from replication.adapters import Adapter
+from replication.adapters.base import Listed
+from replication.models import Endpoint
+from replication.sites import Found, Parcel, Upload
+
+_BELONGING = re.compile(r"sha(?:256|512)-[0-9a-f]{64}(?:\.[a-z]+)?")
+_MOST_TAGS = 5000  # looked through for those that belong to something; beyond that each is asked for
+_REMEMBERED = 60.0  # seconds
+
+
+class There:
+    """See `replication.sites.Site`."""
+
+    def __init__(self, endpoint: Endpoint, adapter: Adapter) -> None:
+        self.endpoint = endpoint.pk
+        self.name = endpoint.name
+        self._adapter = adapter
+        self._belonging: dict[str, tuple[float, frozenset[str] | None]] = {}
+
+    @property
+    def _client(self) -> RegistryClient:
+        return self._adapter.client
+
+    def repositories(self, patterns: Sequence[str]) -> Iterator[str]:
+        return self._adapter.repositories(patterns)
+
+    def artifacts(self, repository: str) -> Iterator[Listed] | None:
+        return self._adapter.artifacts(repository)
+
+    def tags(self, repository: str) -> Iterator[str]:
+        return self._client.tags(repository)
+
+    def resolve(self, repository: str, reference: Digest | str) -> Found | None:
+        info = self._client.head_manifest(repository, reference)
+        return Found(info.digest, info.media_type, info.size) if info else None
+
+    def manifest(self, repository: str, reference: Digest | str) -> FetchedManifest | None:
+        return self._client.get_manifest(repository, reference)
+
+    def referrers(self, repository: str, digest: Digest) -> Iterator[Digest]:
+        return (descriptor.digest for descriptor in self._client.referrers(repository, digest))
+
+    def belongings(self, repository: str, digests: Collection[Digest]) -> Mapping[str, Digest]:
+        names = [name for digest in digests for name in tags_of(digest)]
+        there = self._belonging_tags(repository)
+        found = {name: self.resolve(repository, name) for name in names if there is None or name in there}
+        return {name: each.digest for name, each in found.items() if each}
+
+    def _belonging_tags(self, repository: str) -> frozenset[str] | None:
+        """The repository's tags that belong to something; None where it has too many tags to look through."""
+        until, names = self._belonging.get(repository, (0.0, None))
+        if time.monotonic() >= until:
+            tags = list(islice(self.tags(repository), _MOST_TAGS + 1))
+            some = frozenset(tag for tag in tags if _BELONGING.fullmatch(tag))
+            names = some if len(tags) <= _MOST_TAGS else None
+            self._belonging = {repository: (time.monotonic() + _REMEMBERED, names)}
+        return names
+
+    def put_manifest(self, repository: str, manifest: FetchedManifest, tags: Sequence[str]) -> None:
+        references: Sequence[Digest | str] = tags or [manifest.digest]
+        for reference in references:
+            self._client.put_manifest(repository, reference, manifest.media_type, manifest.payload)
+        for tag in tags:
+            self._check(repository, tag, manifest.digest)
+        self._forget_belongings(repository)
+
+    def _check(self, repository: str, tag: str, digest: Digest) -> None:
+        """What a registry took it answers with, under the digest that was sent."""
+        found = self.resolve(repository, tag)
+        if found is None or (found.digest.algorithm == digest.algorithm and found.digest != digest):
+            now = f"on {found.digest}" if found else "unknown"
+            raise DigestInvalid(f"it took {digest} as {repository}:{tag}, and says that the tag is {now}")
+
+    def _forget_belongings(self, repository: str) -> None:
+        self._belonging.pop(repository, None)
+
+    def has_blob(self, repository: str, digest: Digest) -> bool:
+        return self._client.head_blob(repository, digest) is not None
+
+    def read(self, repository: str, digest: Digest, offset: int) -> Iterator[bytes]:
+        return self._client.get_blob(repository, digest, offset)
+
+    def holders(self, digest: Digest) -> list[str]:
+        del digest  # nobody can ask it that
+        return []
+
+    def mount(self, repository: str, digest: Digest, source: str) -> bool:
+        try:
+            return self._client.mount_blob(repository, digest, source)
+        except (Denied, Unauthorized, Unsupported):
+            return False  # of what may not be pulled there, a copy can be pushed all the same
+
+    def receive(self, repository: str, parcel: Parcel) -> None:
+        self._client.upload_blob(
+            repository,
+            parcel.digest,
+            parcel.size,
+            parcel.source,
+            chunk=parcel.chunk,
+            at=ClientUpload(*parcel.at) if parcel.at else None,
+            progress=lambda upload: parcel.progress(Upload(upload.location, upload.offset)),
+        )
+
+    def is_public(self, repository: str) -> bool:
+        return self._adapter.is_public(repository)
+
+    def prepare(self, repository: str, *, public: bool) -> None:
+        self._adapter.prepare(repository, public=public)
+
+    def delete(self, repository: str, reference: str) -> None:
+        self._adapter.delete(repository, reference)
+
+    def abort(self) -> None:
+        self._client.abort()
+
+    def close(self) -> None:
+        self._adapter.close()

@@ -1,0 +1,58 @@
+"""What the threads at one claimed piece of work share: whether to go on, how far it is, and what it has to tell."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from replication.journal import Journal
+
+
+class Halted(Exception):
+    """The work isn't to go on: somebody asked for a stop, or another process has taken it over."""
+
+
+@dataclass(slots=True)
+class Work:
+    """One claim. `speed` (KiB/s, up to 0: no limit) is the policy's, `peers` the tasks that share it; both are kept up
+    to date by the heartbeat. Counters are bytes: `done` skipped, mounted and sent; `sent` over the wire."""
+
+    journal: Journal
+    claim: str = field(default_factory=lambda: uuid.uuid4().hex)
+    policy: int = 0
+    speed: int = 0
+    peers: int = 1
+    total: int = 0
+    done: int = 0
+    sent: int = 0
+    stop_asked: bool = False
+    halted: threading.Event = field(default_factory=threading.Event)
+    _aborts: list[Callable[[], None]] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def check(self) -> None:
+        """Go on, or raise Halted."""
+        if self.halted.is_set():
+            raise Halted
+
+    def pause(self, seconds: float) -> None:
+        """Wait, but not for what is over. Raises Halted."""
+        if self.halted.wait(seconds):
+            raise Halted
+
+    def advance(self, *, done: int = 0, sent: int = 0) -> None:
+        with self._lock:
+            self.done += done
+            self.sent += sent
+
+    def on_halt(self, abort: Callable[[], None]) -> None:
+        """Have `abort` called, from another thread, when the work is halted: it ends calls that go on."""
+        self._aborts.append(abort)
+
+    def halt(self, *, stop_asked: bool) -> None:
+        self.stop_asked = stop_asked
+        self.halted.set()
+        for abort in self._aborts:
+            abort()
