@@ -27,6 +27,8 @@ from urllib3.util.ssl_ import create_urllib3_context
 from oci.addresses import Origin, as_literal, is_forbidden
 
 SLOWEST = 1024  # bytes a second of an answer, beyond what its timeout allows for its beginning
+MAX_LINE = 65536  # bytes, as http.client has it
+MAX_LINES = 1000  # one after another
 MOST_POOLS = 32  # hosts that a registry led to, whose connections are kept
 
 _Options = Sequence[tuple[int, int, int | bytes]]
@@ -209,10 +211,32 @@ class _Paced(io.RawIOBase):
         super().close()
 
 
+class _BoundedLines(io.BufferedReader):
+    """The lines of an answer's head, of its chunks' lengths and of its trailers: not too long and not too many, which
+    neither http.client nor urllib3 see to for all of them."""
+
+    _count = 0
+
+    def readline(self, size: int | None = -1) -> bytes:
+        self._count += 1
+        line = super().readline(MAX_LINE + 1 if size is None or size < 0 else size)
+        if len(line) > MAX_LINE or self._count > MAX_LINES:
+            raise http.client.HTTPException("an answer with too long a line, or too many")
+        return line
+
+    def read(self, size: int | None = -1) -> bytes:
+        self._count = 0
+        return super().read(size)
+
+    def readinto(self, buffer: Any) -> int:
+        self._count = 0
+        return super().readinto(buffer)
+
+
 class _PacedResponse(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *arguments: Any, **options: Any) -> None:
         super().__init__(sock, *arguments, **options)
-        self.fp = io.BufferedReader(_Paced(self.fp.detach(), sock))
+        self.fp = _BoundedLines(_Paced(self.fp.detach(), sock))
 
 
 class _Connection(HTTPConnection):

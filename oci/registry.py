@@ -46,6 +46,7 @@ _RESOURCES = {
 }
 _ROUTES = [(resource, re.compile(pattern)) for resource, pattern in _RESOURCES.items()]
 _JSON = {"Content-Type": "application/json"}
+_NOT_FOUND = Reply(404, {"Content-Type": "text/plain"}, b"404 page not found\n")
 
 
 @dataclass
@@ -74,22 +75,35 @@ class Call:
     reference: str = ""
 
 
+Guard = Callable[[Call], Reply | None]
+
+
+class LineCut(Exception):
+    """The connection is to be closed without an answer."""
+
+
 class MemoryRegistry:
     """Use it in a `with`, or `start` and `stop`; a second `start` listens on the same port with the same content.
 
     Tests may look at and change `repositories`, `content` (blobs by digest) and `uploads`, read `calls` (method and
-    path of all requests), queue `faults` (statuses, or DROP, that the next requests get), set `redirect_blobs` (blobs
-    come from /storage/, as Distribution answers on S3) and `cut_after` (bytes of a payload before the line breaks).
+    path of all requests), queue `faults` (statuses, replies, or DROP, that the next requests get), set `redirect_blobs`
+    (blobs come from /storage/, as Distribution answers on S3) and `cut_after` (bytes of a payload before the line
+    breaks). `cuts` and `upload_cuts` are such bytes too, for the next blobs that go down and pieces that come up: what
+    came until then is kept, and `forgiving` takes up uploads whose state is outdated, which Distribution doesn't.
+    Without `has_referrers` there is no referrers API. `guard` may answer before the registry does: see oci.doorman.
     """
 
     def __init__(self, port: int = 0) -> None:
         self.port = port
+        self.guard: Guard | None = None
+        self.has_referrers, self.forgiving = True, False
+        self.cuts, self.upload_cuts = list[int](), list[int]()
         self.repositories: dict[str, Repository] = {}
         self.content: dict[Digest, bytes] = {}
         self.aliases: dict[Digest, Digest] = {}
         self.uploads: dict[str, Upload] = {}
         self.calls: list[tuple[str, str]] = []
-        self.faults: list[int] = []
+        self.faults: list[int | Reply] = []
         self.redirect_blobs = False
         self.cut_after: int | None = None
         self._lock = threading.Lock()
@@ -123,10 +137,14 @@ class MemoryRegistry:
         with self._lock:
             self.calls.append((method, parts.path))
             if self.faults:
-                status = self.faults.pop(0)
-                return None if status == DROP else Reply(status, _JSON, as_json(Unavailable()))
+                return _faulty(self.faults.pop(0))
+            call = Call(method, parts.path, query, headers, body)
+            if self.guard is not None and (reply := self.guard(call)) is not None:
+                return reply
             try:
-                return self._cut(self._dispatch(Call(method, parts.path, query, headers, body)))
+                return self._cut(self._dispatch(call))
+            except LineCut:
+                return None
             except RegistryError as error:
                 return Reply(error.status, _JSON, as_json(error))
 
@@ -137,7 +155,7 @@ class MemoryRegistry:
                 if handle is None:
                     raise Unsupported
                 return handle(Call(**{**vars(call), **found.groupdict()}))
-        return Reply(404, {"Content-Type": "text/plain"}, b"404 page not found\n")
+        return _NOT_FOUND
 
     def _cut(self, reply: Reply) -> Reply:
         return reply if self.cut_after is None else replace(reply, cut_after=self.cut_after)
@@ -159,7 +177,9 @@ class MemoryRegistry:
         if self.redirect_blobs:
             return Reply(307, {"Location": f"{self.url}/storage/{digest}?signature=valid"})
         headers = {"Docker-Content-Digest": str(digest), "Content-Type": "application/octet-stream"}
-        return _ranged(call, self.content[digest], headers)
+        reply = _ranged(call, self.content[digest], headers)
+        cut = self.cuts.pop(0) if self.cuts and call.method == "GET" else None
+        return reply if cut is None else replace(reply, cut_after=cut)
 
     def _get_storage(self, call: Call) -> Reply:
         payload = self.content.get(Digest.parse(call.reference))
@@ -191,9 +211,17 @@ class MemoryRegistry:
 
     def _upload(self, call: Call) -> Upload:
         upload = self.uploads.get(call.reference)
-        if upload is None or upload.repository != call.name or call.query.get("_state") != _state(upload):
+        if upload is None or upload.repository != call.name:
+            raise BlobUploadUnknown
+        if call.query.get("_state") != _state(upload) and not (self.forgiving and call.method == "GET"):
             raise BlobUploadUnknown
         return upload
+
+    def _break(self, call: Call, upload: Upload) -> None:
+        """Lose the line in the middle of what comes up, if that is to happen."""
+        if self.upload_cuts and call.body:
+            upload.content += call.body[: self.upload_cuts.pop(0)]
+            raise LineCut
 
     def _get_upload(self, call: Call) -> Reply:
         self._upload(call)
@@ -202,12 +230,14 @@ class MemoryRegistry:
     def _patch_upload(self, call: Call) -> Reply:
         upload = self._upload(call)
         _check_order(call, upload)
+        self._break(call, upload)
         upload.content += call.body
         return self._progress(202, call.reference)
 
     def _put_upload(self, call: Call) -> Reply:
         upload = self._upload(call)
         _check_order(call, upload)
+        self._break(call, upload)
         reply = self._store(call.name, call.query.get("digest", ""), bytes(upload.content) + call.body)
         del self.uploads[call.reference]
         return reply
@@ -289,6 +319,8 @@ class MemoryRegistry:
         return Reply(202)
 
     def _get_referrers(self, call: Call) -> Reply:
+        if not self.has_referrers:
+            return _NOT_FOUND
         subject = Digest.parse(call.reference)
         wanted = call.query.get("artifactType")
         stored = self.repositories.get(call.name, Repository()).manifests
@@ -312,6 +344,12 @@ class MemoryRegistry:
     def _get_tags(self, call: Call) -> Reply:
         tags, headers = _page(call, self._repository(call).tags)
         return Reply(200, _JSON | headers, json.dumps({"name": call.name, "tags": tags}).encode())
+
+
+def _faulty(fault: int | Reply) -> Reply | None:
+    if isinstance(fault, int):
+        return None if fault == DROP else Reply(fault, _JSON, as_json(Unavailable()))
+    return fault
 
 
 def _verb(method: str) -> str:

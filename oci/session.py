@@ -13,6 +13,7 @@ from oci.errors import Unauthorized, Unavailable
 from oci.patience import LONGEST, back_off, retry_after
 from oci.transport import (
     MAX_ANSWER,
+    REDIRECTS,
     UNSATISFIABLE,
     Answer,
     Ended,
@@ -30,7 +31,6 @@ _OK, _NOT_FOUND, _UNAUTHORIZED, _FORBIDDEN, _BAD_REQUEST, _TOO_MANY, _AWAY = 200
 _TOKEN_REFUSED = frozenset({_UNAUTHORIZED, _FORBIDDEN, _BAD_REQUEST})
 _GATEWAYS = frozenset({502, 504})
 _AGAIN = _GATEWAYS | {_TOO_MANY, _AWAY}
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _ELSEWHERE = REDIRECTS | {_OK, 206, _NOT_FOUND, UNSATISFIABLE}
 _FOLLOWED = frozenset({"GET", "HEAD"})
 

@@ -38,6 +38,7 @@ Broken = HTTPError
 MAX_ANSWER = 4 * 1024 * 1024
 UNSATISFIABLE = 416
 SERVER_ERROR = 500
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _IDEMPOTENT = frozenset({"GET", "HEAD", "DELETE"})
 _SHOWN = 300
 
@@ -223,6 +224,8 @@ class Transport:
         return Answer(response.status, response.headers, bytes(payload))
 
     def _refusal(self, response: Response, payload: bytes, who: str) -> RegistryError:
+        if response.status in REDIRECTS:
+            return Lasting(f"{who or self.who} redirects: the address that answers itself is needed")
         code, message, detail = _first_error(payload)
         error = from_answer(response.status, code, message, detail)
         if self._named:

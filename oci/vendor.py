@@ -24,8 +24,8 @@ from oci.errors import (
     Unsupported,
 )
 from oci.patience import retry_after
-from oci.session import REDIRECTS, Session
-from oci.transport import SERVER_ERROR, Answer, Lasting, Request, Transport
+from oci.session import Session
+from oci.transport import REDIRECTS, SERVER_ERROR, Answer, Lasting, Request, Transport
 
 MAX_JSON = 16 * 1024 * 1024
 _FINE = frozenset({200, 201, 202, 204})

@@ -2,9 +2,11 @@
 
 import pytest
 
-from oci.client import BlobInfo
+from oci.client import BlobInfo, RegistryClient
 from oci.digest import Digest
-from oci.errors import DigestInvalid, SizeInvalid
+from oci.errors import BlobUploadInvalid, Denied, DigestInvalid, ManifestTooLarge, SizeInvalid, Unavailable
+from oci.listener import Reply
+from oci.registry import LineCut
 from oci.upload import Upload
 
 CONTENT = bytes(range(256)) * 4096 + b"and a bit"  # 1 MiB
@@ -97,3 +99,87 @@ def test_content_of_another_length_is_refused(client, repository, chunk, content
         with pytest.raises(SizeInvalid):
             client.upload_blob(repository, DIGEST, len(CONTENT), Source(content), chunk=chunk)
         assert client.head_blob(repository, DIGEST) is None
+
+
+# When the line breaks
+
+
+@pytest.fixture
+def patient(memory, monkeypatch):
+    monkeypatch.setattr("oci.upload.back_off", lambda _: 0.001)
+    return RegistryClient(memory.url, tries=3)
+
+
+def sent(memory):
+    return [call for call in memory.calls if call[0] in {"PUT", "PATCH"}]
+
+
+@pytest.mark.parametrize("chunk", [None, 300_000])
+def test_it_goes_on_from_what_the_registry_has(memory, patient, chunk):
+    """As Roadstead and Harbor's newer registries do: nothing that arrived is sent again."""
+    memory.forgiving = True
+    memory.upload_cuts = [250_000]
+    source, points = Source(), list[Upload]()
+    patient.upload_blob("p/r", DIGEST, len(CONTENT), source, chunk=chunk, progress=points.append)
+    assert source.opened == [0, 250_000]
+    assert memory.content[DIGEST] == CONTENT
+    assert 250_000 in [point.offset for point in points]
+
+
+@pytest.mark.parametrize("chunk", [None, 300_000])
+def test_it_begins_again_where_the_registry_takes_nothing_up(memory, patient, chunk):
+    """As Distribution does: a broken connection makes the upload's state outdated."""
+    memory.upload_cuts = [250_000]
+    source = Source()
+    patient.upload_blob("p/r", DIGEST, len(CONTENT), source, chunk=chunk)
+    assert source.opened == [0, 0]
+    assert memory.content[DIGEST] == CONTENT
+
+
+def test_a_line_that_breaks_each_time_ends_the_upload(memory, patient):
+    memory.upload_cuts = [1000] * 100
+    with pytest.raises(Unavailable, match="broke the connection"):
+        patient.upload_blob("p/r", DIGEST, len(CONTENT), Source())
+    assert len(sent(memory)) == 3
+
+
+def test_an_upload_that_gets_on_has_all_its_tries_again(memory, patient):
+    memory.forgiving = True
+    memory.upload_cuts = [100_000] * 8
+    source = Source()
+    patient.upload_blob("p/r", DIGEST, len(CONTENT), source)
+    assert source.opened == [number * 100_000 for number in range(9)]
+    assert memory.content[DIGEST] == CONTENT
+
+
+def test_a_blob_whose_end_was_stored_but_not_confirmed_is_not_sent_again(memory, patient):
+    memory.forgiving = True
+    source = Source()
+    whole = memory._store
+
+    def lose_the_answer(name, digest, payload):
+        memory._store = whole
+        whole(name, digest, payload)
+        memory.uploads.clear()
+        raise LineCut
+
+    memory._store = lose_the_answer
+    assert patient.upload_blob("p/r", DIGEST, len(CONTENT), source) == DIGEST
+    assert source.opened == [0]
+
+
+def test_a_registry_says_how_long_chunks_are_at_least(memory, memory_client):
+    begun = Reply(202, {"Location": memory_client.start_upload("p/r"), "OCI-Chunk-Min-Length": "400000"})
+    memory.faults = [begun]
+    points = list[Upload]()
+    memory_client.upload_blob("p/r", DIGEST, len(CONTENT), Source(), chunk=1000, progress=points.append)
+    assert [point.offset for point in points] == [0, 400_000, 800_000, len(CONTENT)]
+
+
+def test_a_refusal_is_not_repeated(memory, patient):
+    for status, kind in ((403, Denied), (413, ManifestTooLarge), (400, BlobUploadInvalid)):
+        location = patient.start_upload("p/r")
+        memory.faults = [Reply(202, {"Location": location}), *([Reply(status)] * (1 if status != 400 else 10))]
+        with pytest.raises(kind):
+            patient.upload_blob("p/r", DIGEST, len(CONTENT), Source())
+        memory.faults = []
