@@ -1,5 +1,10 @@
 # Three images: `app` (web, worker, clock), `nginx`, which renders the same template as the local stack does, and
 # `registry`, Distribution with our settings. All run as the same user, so that they can share the blob store.
+FROM node:22-slim AS packages
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --omit=dev
+
 FROM python:3.11-slim AS app
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN useradd --system --uid 10001 --user-group --create-home --home-dir /data roadstead
@@ -9,7 +14,8 @@ RUN pip install --require-hashes -r requirements.txt
 COPY . .
 # What the pages load; nginx's image has it from here. No secret is used, and the settings want one.
 ENV ROADSTEAD_STATIC=/static
-RUN ROADSTEAD_SECRET_KEY=none python manage.py collectstatic --noinput
+RUN --mount=type=bind,from=packages,source=/app/node_modules,target=/app/node_modules \
+    ROADSTEAD_SECRET_KEY=none python manage.py collectstatic --noinput
 # A new volume takes over owner and mode of the directory that it is mounted on.
 RUN mkdir -p /spool /store && chown roadstead:roadstead /spool /store /data && chmod 700 /spool /data
 ENV ROADSTEAD_HOME=/data ROADSTEAD_SPOOL=/spool

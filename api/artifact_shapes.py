@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NotRequired, TypedDict, cast
 
-from django.db.models import F, Func, IntegerField
 from rest_framework.request import Request
 
 from api import places
 from api.document import Moment
 from api.labels import LabelShape, label_shape
 from api.times import written
-from artifacts import additions
+from artifacts import additions, beside
 from artifacts.kinds import accessory_of, kind_of
-from artifacts.models import ArtifactLabel, Manifest, ManifestChild, Repository, Tag
-from oci.manifest import DOCKER_LIST, OCI_INDEX
+from artifacts.models import Manifest, ManifestChild, Repository, Tag
 from projects import immutability
-
-_INDEXES = (OCI_INDEX, DOCKER_LIST)
-_LARGEST_INDEX = 64 * 1024  # bytes of an index that is read for its platforms in a list
-_MOST = 1000  # labels or references that are shown beside one page of artifacts
-_BESIDE_EACH, _BESIDE_ONE = 100, 1000  # tags or accessories beside each artifact of a page, and beside one alone
-
 
 # The names are the image specification's, and one of them is no identifier.
 PlatformShape = TypedDict(
@@ -129,7 +120,7 @@ class Wanted:
 def shapes(rows: Sequence[Manifest], wanted: Wanted) -> list[ArtifactShape]:
     """The artifacts of one page, of one project, each with its `repository` read already."""
     ids = [row.pk for row in rows]
-    each = _BESIDE_ONE if len(rows) == 1 else _BESIDE_EACH
+    each = beside.ALONE if len(rows) == 1 else beside.EACH
     tags = _tags(rows, each) if wanted.tags else {}
     labels = _labels(ids) if wanted.labels else {}
     accessories = _accessories(ids, each) if wanted.accessories else {}
@@ -212,56 +203,34 @@ def accessory_shape(repository: str, subject_id: int, row: Manifest) -> Accessor
     }
 
 
-_TAGS_OF = """
-SELECT t.* FROM unnest(%s::bigint[]) AS shown(id) CROSS JOIN LATERAL (
-    SELECT * FROM artifacts_tag WHERE manifest_id = shown.id ORDER BY pushed_at DESC, id DESC LIMIT %s
-) t
-"""
-
-
 def _tags(rows: Sequence[Manifest], each: int) -> dict[int, list[TagShape]]:
     """The newest tags of each artifact."""
-    found: dict[int, list[TagShape]] = defaultdict(list)
     if not rows:
-        return found
+        return {}
     rules = immutability.rules_of(rows[0].project_id)
     speaking = {row.repository_id: rules.of_repository(row.repository.name) for row in rows}
-    for tag in Tag.objects.raw(_TAGS_OF, [[row.pk for row in rows], each]):
-        found[tag.manifest_id].append(_tag_shape(tag, immutable=speaking[tag.repository_id].cover(tag.name)))
-    return found
+    return {
+        artifact: [_tag_shape(tag, immutable=speaking[tag.repository_id].cover(tag.name)) for tag in found]
+        for artifact, found in beside.tags([row.pk for row in rows], each).items()
+    }
 
 
 def _labels(ids: Sequence[int]) -> dict[int, list[LabelShape]]:
-    found: dict[int, list[LabelShape]] = defaultdict(list)
-    marks = ArtifactLabel.objects.filter(manifest__in=ids).select_related("label")
-    for mark in marks.order_by("manifest", "label")[:_MOST]:
-        found[mark.manifest_id].append(label_shape(mark.label))
-    return found
-
-
-_REFERRERS_OF = """
-SELECT r.*, s.id AS of_id, n.name AS of_repository
-FROM artifacts_manifest s JOIN artifacts_repository n ON n.id = s.repository_id CROSS JOIN LATERAL (
-    SELECT m.id, m.digest, m.subject, m.artifact_type, m.size, m.pushed_at FROM artifacts_manifest m
-    WHERE m.repository_id = s.repository_id AND m.subject = s.digest AND m.subject <> '' ORDER BY m.digest LIMIT %s
-) r
-WHERE s.id = ANY(%s::bigint[])
-"""
+    return {artifact: [label_shape(label) for label in found] for artifact, found in beside.labels(ids).items()}
 
 
 def _accessories(subjects: Sequence[int], each: int) -> dict[int, list[AccessoryShape]]:
     """What refers to each of the `subjects` (ids), by those."""
-    found: dict[int, list[AccessoryShape]] = defaultdict(list)
-    rows: Iterable[Any] = Manifest.objects.raw(_REFERRERS_OF, [each, list(subjects)])  # with two columns more
-    for row in rows:
-        found[row.of_id].append(accessory_shape(row.of_repository, row.of_id, row))
-    return found
+    return {
+        subject: [accessory_shape(row.of_repository, subject, row) for row in found]
+        for subject, found in beside.referrers(subjects, each).items()
+    }
 
 
 def _inherited(ids: Sequence[int], each: int) -> dict[int, list[AccessoryShape]]:
     """The accessories of the indexes that name an artifact, by the artifact's id."""
     named = ManifestChild.objects.filter(child__in=ids).order_by("pk").values_list("child", "parent")
-    parents = list(named[:_MOST])
+    parents = list(named[: beside.MOST])
     accessories = _accessories([parent for _, parent in parents], each)
     found: dict[int, list[AccessoryShape]] = defaultdict(list)
     for child, parent in parents:
@@ -271,31 +240,14 @@ def _inherited(ids: Sequence[int], each: int) -> dict[int, list[AccessoryShape]]
 
 def _references(rows: Iterable[Manifest]) -> dict[int, list[ReferenceShape]]:
     """What the indexes among `rows` are made of."""
-    indexes = [row.pk for row in rows if row.media_type in _INDEXES]
-    platforms = _platforms(indexes)
-    found: dict[int, list[ReferenceShape]] = defaultdict(list)
-    children = ManifestChild.objects.filter(parent__in=indexes).order_by("pk")
-    for parent, child, digest in children.values_list("parent", "child", "child__digest")[:_MOST]:
-        about = platforms.get((parent, digest), _AboutChild())
-        found[parent].append({"parent_id": parent, "child_id": child, "child_digest": digest, **about})
-    order = {key: place for place, key in enumerate(platforms)}  # the index's own
-    for parent, entries in found.items():
-        entries.sort(key=lambda entry, parent=parent: order.get((parent, entry["child_digest"]), 0))  # type: ignore[misc]
-    return found
+    return {parent: [_reference(parent, part) for part in found] for parent, found in beside.parts(rows).items()}
 
 
-def _platforms(indexes: Sequence[int]) -> dict[tuple[int, str], _AboutChild]:
-    """Platform and annotations of each entry of each index, where the index is of a usual size."""
-    length = Func(F("payload"), function="octet_length", output_field=IntegerField())
-    small = Manifest.objects.filter(pk__in=indexes).annotate(length=length).filter(length__lte=_LARGEST_INDEX)
-    found = {}
-    for pk, payload in small.values_list("pk", "payload"):
-        for entry in json.loads(bytes(payload)).get("manifests") or []:
-            told = {name: entry[name] for name in ("annotations", "urls") if entry.get(name)}
-            if platform := _platform(entry.get("platform") or {}):
-                told["platform"] = platform
-            found[(pk, str(entry.get("digest")))] = cast(_AboutChild, told)
-    return found
+def _reference(parent: int, part: beside.Part) -> ReferenceShape:
+    about = cast(_AboutChild, {name: part.told[name] for name in ("annotations", "urls") if name in part.told})
+    if platform := _platform(part.told.get("platform") or {}):
+        about["platform"] = cast(PlatformShape, platform)
+    return {"parent_id": parent, "child_id": part.id, "child_digest": part.digest, **about}
 
 
 def _platform(told: Mapping[str, Any]) -> dict[str, Any]:

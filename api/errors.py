@@ -35,6 +35,7 @@ from artifacts.labelling import AlreadyLabelled, NotLabelled
 from artifacts.tagging import TagExists
 from audit.spool import SpoolError
 from configuration import errors as configuration
+from db.keyset import InvalidKey
 from oci import errors as oci
 from projects import errors as projects
 from projects import metadata
@@ -177,6 +178,7 @@ _WORDS: list[tuple[type[Exception], type[ApiError]]] = [
     (replication.AlreadyRunning, PreconditionFailed),
     (replication.ExecutionUnknown, NotFound),
     (replication.TaskUnknown, NotFound),
+    (InvalidKey, BadRequest),
     (configuration.ItemFrozen, Forbidden),
     (configuration.ConfigurationError, BadRequest),
     # What has no line of its own yet is the client's doing nevertheless.

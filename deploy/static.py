@@ -6,6 +6,9 @@ from pathlib import Path
 from config.home import CHECKOUT
 from deploy.layout import Layout
 
+# Our own files count besides; these say which files of packages are collected, and how.
+_DECIDING = ("requirements.txt", "package-lock.json", "config/static.py", "config/packages.py", "portal/icons.py")
+
 
 def is_collected(layout: Layout, checkout: Path = CHECKOUT) -> bool:
     """Whether what was collected last is what would be collected now."""
@@ -28,7 +31,7 @@ def _note(layout: Layout) -> Path:
 def _state(checkout: Path) -> str:
     """Changes with our own files and with the packages that bring the others, and takes no time to find out."""
     found = hashlib.sha256()
-    for name in ("requirements.txt", "config/static.py"):
+    for name in _DECIDING:
         found.update((checkout / name).read_bytes())
     for path in sorted(checkout.glob("*/static/**/*")):
         facts = path.stat()

@@ -8,14 +8,13 @@ import time
 from dataclasses import asdict, dataclass, field
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.utils.http import url_has_allowed_host_and_scheme
 
 import audit
 from audit.restraint import write_failed_login
 from configuration import values
 from db.sealing import SealBroken, seal, unseal
 from portal import errors, origin
-from portal.pages import START, away, page, refusal, show, signed_in
+from portal.pages import START, away, own_path, page, refusal, show, signed_in
 from rbac import csrf, oidc, onboarding, sessions, strain
 from rbac.accounts import Account
 from rbac.actors import ANONYMOUS
@@ -26,7 +25,6 @@ _ATTEMPT, _NEWCOMER = "oidc_attempt", "oidc_newcomer"  # cookies, sent nowhere b
 _PATH = "/c/oidc/"
 _SECONDS = 600  # that one may take at the provider
 _SEALED_FOR = "sign-in attempt"
-_LONGEST_PATH = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +46,7 @@ def login(request: HttpRequest) -> HttpResponse:
     provider = _provider()
     back = f"{request.scheme}://{request.get_host()}{_PATH}callback"
     attempt = oidc.begin(provider, back)
-    then = _own_path(request.GET.get("redirect_url", ""))
+    then = own_path(request.GET.get("redirect_url", ""))
     kept = _Attempt(attempt.state, attempt.nonce, attempt.verifier, provider.endpoint, back, then, time.time())
     response = away(attempt.url)
     _keep(request, response, _ATTEMPT, seal(json.dumps(asdict(kept)).encode(), purpose=_SEALED_FOR))
@@ -164,12 +162,6 @@ def _name_form(request: HttpRequest, presented: str, name: str, error: errors.Pa
         "csrf_token": csrf.token(presented),
     }
     return show(request, "onboard", facts, status=error.status if error else 200)
-
-
-def _own_path(text: str) -> str:
-    """`text` if it is a path of ours and can be nothing else, else the start page."""
-    is_path = text.startswith("/") and len(text) <= _LONGEST_PATH
-    return text if is_path and url_has_allowed_host_and_scheme(text, allowed_hosts=None) else START
 
 
 def _same(one: str, other: str) -> bool:

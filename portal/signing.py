@@ -7,8 +7,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 import audit
 from audit.restraint import write_failed_login
 from configuration import values
-from portal import errors, origin
-from portal.pages import START, away, page, session_of, show, signed_in, signed_out, wants_page
+from portal import errors, origin, resuming
+from portal.pages import START, away, own_path, page, session_of, show, signed_in, signed_out, wants_page
 from projects.personal import is_personal
 from projects.robots import is_robot
 from rbac import accounts, credentials, oidc, onboarding, secret, sessions
@@ -21,9 +21,8 @@ from rbac.names import is_plausible
 @page("GET", "HEAD")
 def sign_in(request: HttpRequest) -> HttpResponse:
     """The form."""
-    if session_of(request):
-        return HttpResponseRedirect(START)
-    return _form(request)
+    then = own_path(request.GET.get("then", ""))
+    return HttpResponseRedirect(then) if session_of(request) else _form(request, then=then)
 
 
 @page("POST")
@@ -38,12 +37,21 @@ def login(request: HttpRequest) -> HttpResponse:
     except (credentials.InvalidCredentials, credentials.BackOff) as error:
         if not wants_page(request):
             raise
-        return _form(request, name, errors.as_page_error(error))
+        return _form(request, name, errors.as_page_error(error), then=own_path(request.POST.get("then", "")))
     made = sessions.begin(
         account, context=audit.context_of(request), instead_of=request.COOKIES.get(sessions.COOKIE, "")
     )
-    answer = HttpResponseRedirect(START) if wants_page(request) else HttpResponse(content_type="text/plain")
+    answer = _go_on(request, made) if wants_page(request) else HttpResponse(content_type="text/plain")
     return signed_in(request, answer, made)
+
+
+def _go_on(request: HttpRequest, made: str) -> HttpResponse:
+    """To where somebody wanted to go who had to sign in first, or on with the form that couldn't be taken then."""
+    form = resuming.kept(request.POST.get(resuming.FIELD, ""))
+    session = sessions.read(made) if form else None
+    if form and session:
+        return resuming.offer(request, form, session)
+    return HttpResponseRedirect(own_path(request.POST.get("then", "")))
 
 
 @page("GET", "HEAD")
@@ -105,13 +113,18 @@ def _verify(request: HttpRequest, name: str, password: str) -> Account:
     return found
 
 
-def _form(request: HttpRequest, name: str = "", error: errors.PageError | None = None) -> HttpResponse:
+def _form(
+    request: HttpRequest, name: str = "", error: errors.PageError | None = None, then: str = START
+) -> HttpResponse:
     is_on = onboarding.is_on()
     facts = {
         "name": name,
         "message": error.message if error else "",
         "provider": (values.text("oidc_name") or "OpenID Connect") if is_on else "",
         "is_secondary": is_on and values.flag("primary_auth_mode"),
+        "is_new": sessions.is_untouched(),
+        "then": then,
+        resuming.FIELD: request.POST.get(resuming.FIELD, ""),
     }
     response = show(request, "sign_in", facts, status=error.status if error else 200)
     if error and error.retry_after is not None:

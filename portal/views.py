@@ -1,13 +1,60 @@
-"""The pages."""
+"""The start page, the search over everything, and what somebody prefers."""
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
-from portal.pages import of_session, page, session_of, show
+from artifacts.models import Repository
+from db.prepared import planned_anew
+from portal import errors, languages, origin, resuming
+from portal.home import home
+from portal.pages import own_path, page, session_of, show
+from portal.visit import Visit, visited
+from projects.models import Project
+
+_FOUND = 25  # of each kind
 
 
-@page("GET", "HEAD")
-def start(request: HttpRequest) -> HttpResponse:
-    """What a person needs who opens the registry's address in a browser: how to sign in and to push."""
-    return show(request, "start", of_session(session_of(request)))
+@visited("GET", "HEAD")
+def start(visit: Visit) -> HttpResponse:
+    """What a person needs who opens the registry's address in a browser: their projects, or how to sign in and push."""
+    return home(visit) if visit.session else visit.show("welcome", {"section": "start"})
+
+
+@visited("GET", "HEAD")
+def search(visit: Visit) -> HttpResponse:
+    """Projects and repositories by a part of their name."""
+    q = visit.asked("q")
+    facts = {"searched": q, "projects": [], "repositories": [], "most": _FOUND}
+    if q:
+        with planned_anew():
+            visible = Project.objects.visible_to(visit.actor).filter(name__icontains=q)
+            listable = Project.objects.with_permission(visit.actor, "repository:list")
+            found = Repository.objects.filter(project__in=listable, name__icontains=q).select_related("project")
+            facts["projects"] = list(visible.order_by("name")[:_FOUND])
+            facts["repositories"] = list(found.order_by("name")[:_FOUND])
+    return visit.show("search", facts)
+
+
+@page("POST")
+def preferences(request: HttpRequest) -> HttpResponse:
+    """The language and the colours of whoever asks, signed in or not."""
+    if origin.is_foreign(request):
+        raise errors.Foreign
+    response = HttpResponseRedirect(own_path(request.POST.get("then", "")))
+    languages.choose(request, response, language=request.POST.get("language"), theme=request.POST.get("theme"))
+    return response
+
+
+@page("POST")
+def resume(request: HttpRequest) -> HttpResponse:
+    """A form that was kept, once its sender has signed in elsewhere."""
+    if origin.is_foreign(request):
+        raise errors.Foreign
+    sealed = request.POST.get(resuming.FIELD, "")
+    form, session = resuming.kept(sealed), session_of(request)
+    if form is None:
+        raise errors.Malformed
+    if session is None:
+        return show(request, "sign_in", {resuming.FIELD: sealed}, status=401)
+    return resuming.offer(request, form, session)

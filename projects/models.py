@@ -75,6 +75,10 @@ class ProjectQuerySet(models.QuerySet["Project"]):
         own = _own(actor)
         return self if own is None else self.filter(Q(public=True) | own)
 
+    def joined_by(self, actor: Actor) -> ProjectQuerySet:
+        """Those of which `actor` is a member, itself or by a group."""
+        return self.filter(_among(_memberships(actor)) & _reached_by(actor))
+
     def private_to(self, actor: Actor) -> ProjectQuerySet:
         """Those of them that aren't public, which are found without looking through the public ones."""
         own = _own(actor)
@@ -183,6 +187,20 @@ class Member(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user or self.group} as {self.role}"
+
+
+class Favourite(models.Model):
+    """A project that a user wants to find first."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="favourites", db_index=False)
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="favourites")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "project"], name="favourite_once")]
+
+    def __str__(self) -> str:
+        return f"{self.project_id} of {self.user_id}"
 
 
 class ImmutableRule(models.Model):

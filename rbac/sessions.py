@@ -7,12 +7,13 @@ from datetime import UTC, datetime, timedelta
 from django.db import transaction
 
 import audit
-from audit import Context
+from audit import Context, trail
 from configuration import values
 from db.prepared import fetch
 from db.sealing import SealBroken, seal, unseal
 from rbac import secret
 from rbac.accounts import Account
+from rbac.actions import FIRST_ADMINISTRATOR
 from rbac.actors import Actor
 from rbac.credentials import InvalidCredentials
 from rbac.models import Session, User
@@ -109,6 +110,13 @@ def end_all(user: User, *, actor: Actor, context: Context) -> int:
     ended, _ = Session.objects.filter(user=user).delete()
     _record("logout", actor.name, user.username, context, sessions=ended)
     return ended
+
+
+def is_untouched() -> bool:
+    """Whether nobody but the first administrator is there, and nobody has ever signed in."""
+    if User.objects.exclude(pk=FIRST_ADMINISTRATOR).exists():
+        return False
+    return not trail.newest(trail.Filters(operation="login", resource_type="user", result="success"), limit=1)
 
 
 def keep(carried: Carried, user: User) -> None:

@@ -133,3 +133,11 @@ def _manifest(repository: Repository, number: int, digest: str, media_type: str,
     return Manifest.objects.create(
         id=number, repository=repository, digest=digest, media_type=media_type, size=2, payload=payload
     )
+
+
+def fill_more(number: int) -> None:
+    """One more tagged image in the repository, and one more repository beside it."""
+    repository = Repository.objects.get(name="team/app")
+    image = _manifest(repository, ID + 10 + number, f"sha256:{number:064x}", _IMAGE, layers=[])
+    Tag.objects.create(repository=repository, name=f"more-{number}", manifest=image)
+    Repository.objects.create(name=f"team/more-{number}", project=repository.project)

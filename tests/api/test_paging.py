@@ -7,8 +7,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.utils import timezone
 
-from api import keyset, totals
+from api import totals
 from audit.models import AuditRecord
+from db import keyset
 from projects.models import Project
 from rbac.models import User
 from tests.api.caller import error_of

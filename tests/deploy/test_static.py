@@ -11,7 +11,7 @@ from deploy.layout import Layout
 @pytest.fixture
 def checkout(tmp_path):
     made = tmp_path / "checkout"
-    for name in ("requirements.txt", "config/static.py", "api/static/api/page.js"):
+    for name in (*static._DECIDING, "api/static/api/page.js"):
         (made / name).parent.mkdir(parents=True, exist_ok=True)
         (made / name).write_text("x")
     return made
@@ -35,7 +35,7 @@ def test_it_collects_once(layout, checkout):
     assert static.is_collected(layout, checkout)
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "config/static.py", "api/static/api/page.js", "x/static/new.js"])
+@pytest.mark.parametrize("name", [*static._DECIDING, "api/static/api/page.js", "x/static/new.js"])
 def test_it_collects_again_what_has_changed(layout, checkout, name):
     collect(layout, checkout)
     (checkout / name).parent.mkdir(parents=True, exist_ok=True)

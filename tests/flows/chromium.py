@@ -1,5 +1,6 @@
 """A real browser without a window: Chromium, told what to do over a pipe (the DevTools protocol)."""
 
+import base64
 import json
 import os
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 PROGRAM = "chromium"
+_KEYS = {"Enter": 13, "Tab": 9, "Escape": 27}
 
 
 class Chromium:
@@ -43,6 +45,31 @@ class Chromium:
         self.evaluate(f"setTimeout(() => {{ {script} }}, 0); null")
         self._until("window.stays !== true")
         self.settle()
+
+    def emulate(self, width: int, height: int, *, dark: bool = False, scripts: bool = True) -> None:
+        """Be so large, prefer such colours, and run scripts or not: from the next page on."""
+        self._ask(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
+        )
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self._ask("Emulation.setEmulatedMedia", features=[scheme])
+        self._ask("Emulation.setScriptExecutionDisabled", value=not scripts)
+
+    def screenshot(self, path: Path) -> None:
+        """The whole page, as long as it is, as a PNG."""
+        size = self._ask("Page.getLayoutMetrics")["cssContentSize"]
+        clip = {"x": 0, "y": 0, "width": size["width"], "height": min(size["height"], 4000), "scale": 1}
+        shot = self._ask("Page.captureScreenshot", format="png", clip=clip, captureBeyondViewport=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(base64.b64decode(shot["data"]))
+
+    def press(self, key: str) -> None:
+        """One key, as from the keyboard."""
+        for kind in ("keyDown", "keyUp"):
+            more = {"text": "\r"} if key == "Enter" and kind == "keyDown" else {}
+            self._ask(
+                "Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=_KEYS.get(key, 0), **more
+            )
 
     def settle(self) -> None:
         self._until("document.readyState === 'complete'")

@@ -142,7 +142,8 @@ def test_an_error_from_the_provider_is_not_shown_as_it_is(browser, provider):
     state = parse_qs(urlsplit(browser.get("/c/oidc/login")["Location"]).query)["state"][0]
     answer = browser.get(callback({"error": "<script>", "error_description": "call 0123", "state": state, "code": "x"}))
     assert answer.status_code == 401
-    assert "script" not in answer.content.decode()
+    assert "&lt;script" not in answer.content.decode()
+    assert "<script>" not in answer.content.decode()
     assert "0123" not in answer.content.decode()
 
 

@@ -12,8 +12,6 @@ from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db.models import BooleanField, F, Field, Func, Lookup, Model, Q, QuerySet, Value
 from django.db.models.lookups import GreaterThan, LessThan
 
-from api.errors import BadRequest
-
 _LONGEST = 2048  # characters of a key; more than any name makes
 
 Row = TypeVar("Row", bound=Model)
@@ -38,6 +36,10 @@ class Column:
 
 
 Order = list[Column] | None
+
+
+class InvalidKey(ValueError):
+    """No key of a list, or one of another list. The words are for the one who asked."""
 
 
 def order_of(rows: QuerySet[Any]) -> Order:
@@ -74,7 +76,7 @@ def written(order: Order, row: Model) -> str:
 
 
 def behind(rows: QuerySet[Row], order: Order, key: str) -> QuerySet[Row]:
-    """Those of `rows` that come behind the one whose key this is; BadRequest for a key that isn't of this list."""
+    """Those of `rows` that come behind the one whose key this is; InvalidKey for a key that isn't of this list."""
     values = _read(order or [], key)
     if len({column.descending for column in order or []}) == 1:
         return rows.filter(_compared(order or [], values))
@@ -97,14 +99,20 @@ def _compared(order: list[Column], values: list[object]) -> Lookup[Any]:
 
 def _read(order: list[Column], key: str) -> list[object]:
     try:
-        padded = key + "=" * (-len(key) % 4)
-        pairs = json.loads(base64.b64decode(padded.encode("ascii"), altchars=b"-_", validate=True))
-        names, texts = [name for name, _ in pairs], [text for _, text in pairs]
-        if len(key) > _LONGEST or not order or names != [column.name for column in order]:
-            raise BadRequest("`after` is of another list, or another order of it")
-        return [_value(column.field, text) for column, text in zip(order, texts, strict=True)]
+        return _values(order, key)
+    except InvalidKey:
+        raise
     except (ValueError, TypeError, RecursionError, OverflowError, binascii.Error, ValidationError) as error:
-        raise BadRequest("`after` is no key of a list: follow the link to the next page as it is") from error
+        raise InvalidKey("`after` is no key of a list: follow the link to the next page as it is") from error
+
+
+def _values(order: list[Column], key: str) -> list[object]:
+    padded = key + "=" * (-len(key) % 4)
+    pairs = json.loads(base64.b64decode(padded.encode("ascii"), altchars=b"-_", validate=True))
+    names, texts = [name for name, _ in pairs], [text for _, text in pairs]
+    if len(key) > _LONGEST or not order or names != [column.name for column in order]:
+        raise InvalidKey("`after` is of another list, or another order of it")
+    return [_value(column.field, text) for column, text in zip(order, texts, strict=True)]
 
 
 def _value(field: Field[Any, Any], text: object) -> object:
@@ -115,3 +123,9 @@ def _value(field: Field[Any, Any], text: object) -> object:
         raise ValueError(text)
     field.run_validators(value)
     return value
+
+
+def turned(rows: QuerySet[Row]) -> QuerySet[Row]:
+    """`rows` from their end: what lies before a key is what comes behind it there."""
+    texts = [str(text) for text in rows.query.order_by]
+    return rows.order_by(*[text[1:] if text.startswith("-") else f"-{text}" for text in texts])

@@ -1,0 +1,126 @@
+"""What a repository holds: its artifacts with their tags, and one artifact by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.http import HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from artifacts import additions, beside, finding, manifests
+from artifacts.kinds import accessory_of, kind_of
+from artifacts.models import Manifest, Repository, Tag
+from oci.digest import Digest
+from portal import confirming, contents, pulling, rooms
+from portal.lists import ordered, page_of
+from portal.visit import Visit, visited
+from projects import immutability
+
+ORDERS = {"pushed": ["pushed_at", "pk"]}
+_TAGS_SHOWN = 8  # beside an artifact of a list
+
+
+@visited("GET", "HEAD")
+def artifacts(visit: Visit, name: str, repository: str) -> HttpResponse:
+    """A repository: its artifacts, newest first."""
+    room = rooms.enter(visit, name, "artifact:list")
+    held = rooms.repository(room, repository)
+    q = visit.asked("q", 128)
+    rows = held.manifests.filter(listed=True).defer("payload", "annotations")
+    rows = finding.tagged(rows, held, q) if q else rows
+    rows, order = ordered(visit, rows, ORDERS, "-pushed")
+    page = page_of(visit, rows)
+    facts = {
+        "repository": held, "page": page, "entries": entries(held, page.rows), "order": order, "q": q,
+        "looks_through": finding.looks_through(held), "pushing": pulling.pushing(visit.request.get_host(), held.name),
+    }  # fmt: skip
+    return room.show("artifacts", "project", facts)
+
+
+def entries(held: Repository, found: Sequence[Manifest]) -> list[dict[str, Any]]:
+    """What a list tells of artifacts: six queries for any number of them."""
+    ids = [row.pk for row in found]
+    tags, labels, referrers, parts = beside.tags(ids), beside.labels(ids), beside.referrers(ids), beside.parts(found)
+    rules = immutability.rules_of(held.project_id).of_repository(held.name)
+    return [
+        {
+            "artifact": row,
+            "tags": [(tag, rules.cover(tag.name)) for tag in tags.get(row.pk, [])[:_TAGS_SHOWN]],
+            "more_tags": max(0, len(tags.get(row.pk, [])) - _TAGS_SHOWN),
+            "labels": labels.get(row.pk, []),
+            "referrers": [(each, accessory_of(each.artifact_type)) for each in referrers.get(row.pk, [])],
+            "parts": [(part, contents.platform(part.told.get("platform"))) for part in parts.get(row.pk, [])],
+            "kind": kind_of(row.media_type, row.artifact_type),
+            "is_index": row.media_type in beside.INDEXES,
+            "platform": contents.platform(row.attributes),
+        }
+        for row in found
+    ]
+
+
+@visited("GET", "HEAD")
+def artifact(visit: Visit, name: str, repository: str, digest: str) -> HttpResponse:
+    """One artifact: all that is known of it."""
+    room = rooms.enter(visit, name, "artifact:read")
+    held = rooms.repository(room, repository)
+    found = rooms.artifact(held, digest)
+    [entry] = entries(held, [found])
+    rules = immutability.rules_of(held.project_id).of_repository(held.name)
+    tags = beside.tags([found.pk], beside.ALONE).get(found.pk, [])
+    facts = {
+        **entry,
+        "repository": held,
+        "tags": [(tag, rules.cover(tag.name)) for tag in tags],
+        "content": contents.read(found),
+        "commands": pulling.commands(visit.request.get_host(), held.name, found, tags[0].name if tags else ""),
+        "additions": [each for each in additions.names(found.media_type, found.artifact_type) if each != _SHOWN],
+        "parents": found.parents.select_related("parent").defer("parent__payload", "parent__annotations")[:20],
+        "subject": _subject(held, found),
+    }
+    return room.show("artifact", "project", facts)
+
+
+_SHOWN = "build_history"  # the addition that stands on the page itself
+
+
+def _subject(held: Repository, found: Manifest) -> Manifest | None:
+    """What this artifact belongs to, if that is here."""
+    if not found.subject:
+        return None
+    return Manifest.objects.filter(repository=held, digest=found.subject).only("digest").first()
+
+
+@visited("GET", "HEAD")
+def addition(visit: Visit, name: str, repository: str, digest: str, addition: str) -> HttpResponse:
+    """A chart's values, a model's README and the like, as text."""
+    room = rooms.enter(visit, name, "artifact-addition:read")
+    held = rooms.repository(room, repository)
+    found = rooms.artifact(held, digest)
+    text = additions.read(found, addition).content.decode(errors="replace")
+    return room.show("addition", "project", {"repository": held, "artifact": found, "name": addition, "text": text})
+
+
+@visited("GET", "HEAD", "POST")
+def delete(visit: Visit, name: str, repository: str, digest: str) -> HttpResponse:
+    room = rooms.enter(visit, name, "artifact:delete")
+    held = rooms.repository(room, repository)
+    found = rooms.artifact(held, digest)
+    tags = Tag.objects.filter(manifest=found).order_by("-pushed_at", "-pk").values_list("name", flat=True)[:6]
+    named = ", ".join(tags[:5]) + (", …" if len(tags) > 5 else "")  # noqa: PLR2004
+    short = found.digest.partition(":")[2][:12]
+    words = _("The artifact goes with its tags (%(tags)s) and everything that is signed onto it. This can't be undone.")
+    none = _("The artifact has no tags. Everything that is signed onto it goes with it. This can't be undone.")
+    return confirming.confirmed(
+        visit,
+        lambda: manifests.delete(held.name, Digest.parse(found.digest), actor=visit.actor, context=visit.context),
+        name=short,
+        title=_("Delete the artifact %(digest)s") % {"digest": short},
+        words=words % {"tags": named} if tags else none,
+        back=reverse("artifact", args=[name, repository, found.digest]),
+        button=_("Delete the artifact"),
+        then=reverse("repository", args=[name, repository]),
+        said=_("The artifact %(digest)s is deleted.") % {"digest": short},
+        section="projects",
+    )

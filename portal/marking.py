@@ -1,0 +1,83 @@
+"""Tags and labels, put on an artifact and taken off."""
+
+from __future__ import annotations
+
+from django import forms
+from django.db.models import Q
+from django.http import HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from artifacts import labelling, tagging
+from artifacts.models import Tag
+from portal import confirming, errors, rooms
+from portal.forms import PortalForm, Text
+from portal.visit import Visit, visited
+from projects.models import Label
+
+_MOST = 500  # labels offered
+
+
+class NewTag(PortalForm):
+    name = Text(
+        label=gettext_lazy("Tag"), max_length=128, help_text=gettext_lazy("As v1.2.3: letters, digits, . _ and -"),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
+    )  # fmt: skip
+
+
+@visited("GET", "HEAD", "POST")
+def add_tag(visit: Visit, name: str, repository: str, digest: str) -> HttpResponse:
+    room = rooms.enter(visit, name, "tag:create")
+    held = rooms.repository(room, repository)
+    found = rooms.artifact(held, digest)
+    form = NewTag(visit.posted)
+
+    def create(given: dict[str, str]) -> Tag:
+        return tagging.create(held.name, found.digest, given["name"], actor=visit.actor, context=visit.context)
+
+    home = reverse("artifact", args=[name, repository, found.digest])
+    if visit.is_post and (made := form.attempt(create)):
+        return visit.to_path(home, said=_("The tag %(name)s is set.") % {"name": made.name})
+    facts = {"form": form, "title": _("Add a tag"), "back": home, "button": _("Add the tag"), "repository": held,
+             "artifact": found}  # fmt: skip
+    return room.show("project_form", "project", facts, status=form.status)
+
+
+@visited("GET", "HEAD", "POST")
+def delete_tag(visit: Visit, name: str, repository: str, tag: str) -> HttpResponse:
+    room = rooms.enter(visit, name, "tag:delete")
+    held = rooms.repository(room, repository)
+    found = Tag.objects.filter(repository=held, name=tag[:128]).select_related("manifest").first()
+    if found is None:
+        raise errors.NoPage(_("There is no tag %(name)s.") % {"name": tag[:128]})
+    home = reverse("artifact", args=[name, repository, found.manifest.digest])
+    return confirming.confirmed(
+        visit,
+        lambda: tagging.delete(held.name, found.name, actor=visit.actor, context=visit.context),
+        name=found.name,
+        title=_("Delete the tag %(name)s") % {"name": f"{held.name}:{found.name}"},
+        words=_("The artifact stays, and can be pulled by its digest. Who pulls by this tag is refused."),
+        back=home,
+        button=_("Delete the tag"),
+        then=home,
+        said=_("The tag %(name)s is deleted.") % {"name": found.name},
+        section="projects",
+    )
+
+
+@visited("GET", "HEAD", "POST")
+def labels(visit: Visit, name: str, repository: str, digest: str) -> HttpResponse:
+    """The labels there are, each to be put on or taken off."""
+    room = rooms.enter(visit, name, "artifact-label:create")
+    held = rooms.repository(room, repository)
+    found = rooms.artifact(held, digest)
+    if visit.is_post:
+        label = int(visit.request.POST.get("label", "0")[:18]) if visit.request.POST.get("label", "").isdecimal() else 0
+        deed = labelling.put_on if visit.request.POST.get("on") == "true" else labelling.take_off
+        deed(held, found.digest, label, actor=visit.actor, context=visit.context)
+        return visit.to("labels-of-artifact", name, repository, found.digest)
+    usable = Label.objects.filter(Q(project=None) | Q(project=room.project)).order_by("name")[:_MOST]
+    on = set(found.marks.values_list("label", flat=True))
+    facts = {"repository": held, "artifact": found, "choices": [(label, label.pk in on) for label in usable]}
+    return room.show("labels_of_artifact", "project", facts)

@@ -1,0 +1,44 @@
+"""The pages that somebody is offered beside each page: those that they may see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from rbac.actors import Actor
+from rbac.policy import SYSTEM_SCOPE, can
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One page. `permission` is what it takes of the installation itself; "" for everybody's."""
+
+    name: str
+    title: str | Promise
+    icon: str
+    permission: str = ""
+
+    @property
+    def url(self) -> str:
+        return reverse(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    title: str | Promise
+    entries: list[Entry]
+
+
+_EVERYBODYS = [Entry("start", _("Home"), "home"), Entry("projects", _("Projects"), "folders")]
+_ADMINISTRATION: list[Entry] = []
+_HELP = [Entry("reference", _("REST API"), "code")]
+
+
+def offered_to(actor: Actor) -> list[Group]:
+    """Costs no query: what is asked about is the installation itself, in which nobody holds a role."""
+    administration = [entry for entry in _ADMINISTRATION if can(actor, entry.permission, SYSTEM_SCOPE)]
+    groups = [Group("", _EVERYBODYS), Group(_("Administration"), administration), Group(_("Help"), _HELP)]
+    return [group for group in groups if group.entries]

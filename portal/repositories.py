@@ -1,0 +1,82 @@
+"""A project's repositories, and a repository's description and end. What a repository holds is `portal.artifacts`."""
+
+from __future__ import annotations
+
+from django import forms
+from django.http import HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from artifacts import repositories, sizes
+from artifacts.models import Repository
+from portal import confirming, rooms
+from portal.forms import PortalForm, Text
+from portal.lists import ordered, page_of
+from portal.visit import Visit, visited
+
+BY_NAME = {"name": ["name"]}  # on an index, whatever the project holds
+FEW = {**BY_NAME, "artifacts": ["artifact_count", "pk"], "pulls": ["pull_count", "pk"]}
+
+
+class Description(PortalForm):
+    description = Text(
+        label=gettext_lazy("Description"), required=False, max_length=65_536, strip=False,
+        widget=forms.Textarea(attrs={"rows": 8}),
+        help_text=gettext_lazy("What people read who look for something to pull."),
+    )  # fmt: skip
+
+
+@visited("GET", "HEAD")
+def repositories_of(visit: Visit, name: str) -> HttpResponse:
+    room = rooms.enter(visit, name, "repository:list")
+    q, few = visit.asked("q"), sizes.repositories([room.project.pk])[room.project.pk]
+    # Their names begin with the project's: so the index of names has them in order.
+    rows = Repository.objects.filter(project=room.project, name__startswith=f"{name}/")
+    rows = rows.filter(name__icontains=q) if q else rows
+    rows, order = ordered(visit, rows, BY_NAME if few.more else FEW, "name")
+    page = page_of(visit, rows)
+    ids = [row.pk for row in page.rows]
+    stored, pushed = sizes.stored(ids), sizes.last_pushes(ids)
+    facts = {
+        "page": page,
+        "entries": [(row, stored.get(row.pk), pushed.get(row.pk)) for row in page.rows],
+        "order": order, "q": q,
+        "sorts": not few.more, "kept": {"sort": visit.asked("sort")}, "here_is_project": True, "amount": few,
+    }  # fmt: skip
+    return room.show("repositories", "project", facts)
+
+
+@visited("GET", "HEAD", "POST")
+def describe(visit: Visit, name: str, repository: str) -> HttpResponse:
+    room = rooms.enter(visit, name, "repository:update")
+    held = rooms.repository(room, repository)
+    form = Description(visit.posted, initial={"description": held.description})
+
+    def write(given: dict[str, str]) -> bool:
+        repositories.describe(held, given["description"], actor=visit.actor, context=visit.context)
+        return True
+
+    if visit.is_post and form.attempt(write):
+        return visit.to("repository", name, repository, said=_("The description is saved."))
+    facts = {"form": form, "repository": held, "title": _("Description of %(name)s") % {"name": held.name},
+             "back": reverse("repository", args=[name, repository]), "button": _("Save")}  # fmt: skip
+    return room.show("project_form", "project", facts, status=form.status)
+
+
+@visited("GET", "HEAD", "POST")
+def delete(visit: Visit, name: str, repository: str) -> HttpResponse:
+    room = rooms.enter(visit, name, "repository:delete")
+    held = rooms.repository(room, repository)
+    return confirming.confirmed(
+        visit,
+        lambda: repositories.delete(held.name, actor=visit.actor, context=visit.context),
+        name=held.name,
+        title=_("Delete the repository %(name)s") % {"name": held.name},
+        words=_("All its artifacts and tags go with it, and nobody can pull them any more. This can't be undone."),
+        back=reverse("repository", args=[name, repository]),
+        button=_("Delete the repository"),
+        then=reverse("project", args=[name]),
+        said=_("The repository %(name)s is deleted.") % {"name": held.name},
+        section="projects",
+    )

@@ -1,0 +1,141 @@
+"""Every page that there is, for everybody from nobody to the system administrator; and how many queries it takes."""
+
+import pytest
+
+from projects.models import Member, Project
+from rbac.models import Role
+from tests.api import stage
+from tests.people import make_user
+from tests.portal.browser import Browser
+from tests.roundtrips import fewest
+
+pytestmark = pytest.mark.django_db
+
+ROLES = ["limitedGuest", "guest", "developer", "maintainer", "projectAdmin"]
+EVERYBODY = ["nobody", "stranger", *ROLES, "admin"]
+_TEAM = "/projects/team"
+_REPOSITORY = f"{_TEAM}/repositories/app"
+_ARTIFACT = f"{_REPOSITORY}/-/artifacts/{stage.DIGEST}"
+# The first of EVERYBODY who sees a page, and all after it too.
+PAGES = [
+    ("/", "nobody"),
+    ("/search?q=team", "nobody"),
+    ("/search", "nobody"),
+    ("/projects", "nobody"),
+    ("/projects?q=te&show=mine&sort=-created", "nobody"),
+    ("/projects?show=starred", "nobody"),
+    ("/projects?show=public", "nobody"),
+    ("/projects/library", "nobody"),
+    ("/new-project", "stranger"),
+    (_TEAM, "limitedGuest"),
+    (f"{_TEAM}?q=ap&sort=-pulls", "limitedGuest"),
+    (f"{_TEAM}/delete", "projectAdmin"),
+    (_REPOSITORY, "limitedGuest"),
+    (f"{_REPOSITORY}?q=v", "limitedGuest"),
+    (f"{_REPOSITORY}/-/describe", "developer"),
+    (f"{_REPOSITORY}/-/delete", "maintainer"),
+    (f"{_REPOSITORY}/-/tags/v1/delete", "maintainer"),
+    (_ARTIFACT, "limitedGuest"),
+    (f"{_REPOSITORY}/-/artifacts/sha256:{'b' * 64}", "limitedGuest"),
+    (f"{_ARTIFACT}/delete", "maintainer"),
+    (f"{_ARTIFACT}/tags", "developer"),
+    (f"{_ARTIFACT}/labels", "developer"),
+    (f"{_ARTIFACT}/copy", "limitedGuest"),
+]
+# What one sends to do something: the path, and the first who may. The deed itself may then fail for what it names.
+DEEDS = [
+    (f"{_TEAM}/star", "limitedGuest"),
+    ("/new-project", "stranger"),
+    (f"{_TEAM}/delete", "projectAdmin"),
+    (f"{_REPOSITORY}/-/describe", "developer"),
+    (f"{_REPOSITORY}/-/delete", "maintainer"),
+    (f"{_REPOSITORY}/-/tags/v1/delete", "maintainer"),
+    (f"{_ARTIFACT}/delete", "maintainer"),
+    (f"{_ARTIFACT}/tags", "developer"),
+    (f"{_ARTIFACT}/labels", "developer"),
+    (f"{_ARTIFACT}/copy", "limitedGuest"),
+]
+
+
+@pytest.fixture
+def browsers(upstream) -> dict[str, Browser]:
+    stage.build()
+    found = {"nobody": Browser()}
+    for name in ("stranger", *ROLES):
+        user = make_user(name)
+        if name in ROLES:
+            Member.objects.create(project_id=stage.ID, user=user, role=Role.objects.get(name=name))
+    for name in ("stranger", *ROLES, "admin"):
+        found[name] = Browser()
+        assert found[name].sign_in(name).status_code == 302
+    return found
+
+
+def test_each_page_is_shown_to_those_who_may_see_it_and_no_others(browsers):
+    wrong = []
+    for path, first in PAGES:
+        for place, name in enumerate(EVERYBODY):
+            answer = browsers[name].get(path)
+            expected = 200 if place >= EVERYBODY.index(first) else 302 if name == "nobody" else 403
+            if answer.status_code != expected:
+                wrong.append((path, name, answer.status_code, expected))
+            if answer.status_code == 302:
+                assert answer["Location"].startswith("/account/sign-in?then=")
+    assert not wrong
+
+
+def test_what_somebody_may_not_do_is_refused_when_it_is_sent_all_the_same(browsers):
+    wrong = []
+    for path, first in DEEDS:
+        for place, name in enumerate(EVERYBODY[1:], start=1):
+            browser = browsers[name]
+            answer = browser.post(path, {"csrf_token": browser.csrf_token})
+            refused = answer.status_code == 403
+            if refused != (place < EVERYBODY.index(first)) or answer.status_code >= 500:
+                wrong.append((path, name, answer.status_code))
+    assert not wrong
+
+
+@pytest.mark.parametrize("path", sorted({path.partition("?")[0] for path, _ in DEEDS}))
+def test_nothing_is_done_without_the_pages_token(browsers, path):
+    answer = browsers["admin"].post(path, {"confirm": "team"})
+    assert answer.status_code == 403
+    assert "CSRF" in answer.content.decode()
+
+
+def test_no_page_takes_more_queries_for_more_rows(browsers):
+    def cost(path: str) -> int:
+        return fewest(lambda: browsers["projectAdmin"].get(path))
+
+    before = {path: cost(path) for path in ("/", "/projects", _TEAM, _REPOSITORY)}
+    role = Role.objects.get(name="projectAdmin")
+    user = Member.objects.get(user__username="projectAdmin").user
+    for number in range(12):
+        made = Project.objects.create(name=f"more-{number}")
+        Member.objects.create(project=made, user=user, role=role)
+        stage.fill_more(number)
+    assert {path: cost(path) for path in before} == before
+    assert max(before.values()) <= 16
+
+
+def test_what_is_not_offered_is_not_in_the_page(browsers):
+    assert "New project" not in browsers["nobody"].text("/projects")
+    for name, offered in (("guest", False), ("maintainer", True)):
+        page = browsers[name].text(_ARTIFACT)
+        assert ("/tags/v1/delete" in page, f"{_ARTIFACT}/delete" in page) == (offered, offered)
+
+
+def test_one_page_leads_to_the_next_and_back(browsers):
+    for number in range(60):
+        Project.objects.create(name=f"p-{number:02}", public=True)
+    browser, seen, path = browsers["nobody"], [], "/projects"
+    while path:
+        page = browser.get(path)
+        seen += [entry["project"].name for entry in page.context["entries"]]
+        following = page.context["page"].next
+        path = f"/projects?after={following}" if following else ""
+    assert seen == sorted(seen)
+    assert len(seen) == len(set(seen)) == 61
+    before = browser.get(f"/projects?before={page.context['page'].previous}")
+    assert [entry["project"].name for entry in before.context["entries"]] == seen[25:50]
+    assert browser.get("/projects?after=nonsense").status_code == 400
