@@ -107,7 +107,7 @@ def signed_in_as(browser: Chromium) -> str:
 
 
 def follow(browser: Chromium, words: str) -> None:
-    browser.leave_by(f"[...document.links].find(each => each.innerText.includes({words!r})).click()")
+    browser.leave_by(f"[...document.links].find(each => each.textContent.includes({words!r})).click()")
 
 
 def test_a_password_signs_in_and_a_link_signs_out(company: Running, browser: Chromium):
@@ -279,7 +279,7 @@ def test_a_session_outlives_redis_and_the_web_processes(company: Running, browse
     def is_signed_in() -> bool:
         """While web processes are started anew nginx answers 503."""
         browser.go(f"{company.url}/")
-        return "You are signed in as admin" in browser.text
+        return signed_in_as(browser) == "admin"
 
     eventually(lambda: company.pid_of("web") not in {None, killed["web"]}, "the web processes don't come back")
     eventually(is_signed_in, "the session is gone")
