@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, cast
 from urllib.parse import unquote
 from weakref import WeakSet
@@ -58,7 +59,7 @@ class Connections:
         self.ended = threading.Event()
         self._reach = reach
         self._pool_size = pool_size
-        self._context: ssl.SSLContext | None = _context(reach) if reach.insecure or reach.ca else None
+        self._context = _context(reach) if reach.insecure or reach.ca else None
         self._pools: dict[Origin, urllib3.HTTPConnectionPool] = {}
         self._sockets: WeakSet[socket.socket] = WeakSet()
         self._lock = threading.Lock()
@@ -133,11 +134,16 @@ class Connections:
             tunnels = ProxyConfig(None, use_forwarding_for_https=False, assert_hostname=None, assert_fingerprint=None)
             options |= {"_proxy": proxy, "_proxy_headers": headers, "_proxy_config": tunnels}
         if origin.scheme == "https":
-            self._context = self._context or _context(self._reach)
-            return _PoolTLS(origin.host, origin.port, ssl_context=self._context, **options)
+            return _PoolTLS(origin.host, origin.port, ssl_context=self._context or _usual_context(), **options)
         if proxy is None:
             return _Pool(origin.host, origin.port, **options)
         return (_PoolTLS if proxy.scheme == "https" else _Pool)(proxy.host or "", proxy.port, **options)
+
+
+@cache
+def _usual_context() -> ssl.SSLContext:
+    """One for all: reading the system's authorities takes tens of milliseconds."""
+    return _context(Reach())
 
 
 def _context(reach: Reach) -> ssl.SSLContext:
@@ -148,7 +154,7 @@ def _context(reach: Reach) -> ssl.SSLContext:
     elif reach.ca:
         try:
             context.load_verify_locations(cadata=reach.ca)
-        except (ssl.SSLError, ValueError) as error:
+        except (ssl.SSLError, ValueError, TypeError) as error:
             raise ValueError("the CA is not a certificate in PEM") from error
     else:
         context.load_default_certs()

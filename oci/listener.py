@@ -1,6 +1,7 @@
 """An HTTP server on a thread that hands each request, whole, to a function: for tests."""
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -24,10 +25,12 @@ Answer = Callable[[str, str, dict[str, str], bytes], Reply | None]
 
 
 class Listener:
-    """Listens on loopback from the start on until `stop`; port 0 takes a free one."""
+    """Listens on loopback from the start on until `stop`; port 0 takes a free one. With `tls`, it speaks that."""
 
-    def __init__(self, answer: Answer, port: int = 0) -> None:
+    def __init__(self, answer: Answer, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
         self._server = _Server(answer, port)
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self.port: int = self._server.server_address[1]
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, name="listener", daemon=True
