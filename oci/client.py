@@ -3,7 +3,7 @@
 Names of repositories and references go in as they were parsed. Locations of uploads are path and query.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 from urllib.parse import quote, urlencode
@@ -26,6 +26,7 @@ from oci.errors import (
     Unsupported,
 )
 from oci.manifest import Descriptor
+from oci.pipeline import Head, Pipeline, tags_on, unless_on
 from oci.referrers import Referrers, tag_of
 from oci.session import Session
 from oci.transport import Answer, Request, Transport, nothing, number
@@ -94,18 +95,12 @@ class RegistryClient:
         called: str = "",
     ) -> None:
         reach = Reach(insecure=insecure, ca=ca, private=private, proxied=proxied, hurry=connect_timeout)
-        self._transport = Transport(
-            base_url,
-            timeout=timeout,
-            pool_size=pool_size,
-            reach=reach,
-            rest=rest,
-            called=called,
-            user_agent=user_agent,
-        )
+        telling = {"called": called, "user_agent": user_agent}
+        self._transport = Transport(base_url, timeout=timeout, pool_size=pool_size, reach=reach, rest=rest, **telling)
         self._session = Session(self._transport, credential, tries)
         self._root = self._transport.prefix + "/v2"
         self._commit_timeout = commit_timeout
+        self._pipeline = Pipeline(self._transport, pool_size)
         self._referrers = Referrers(self._transport, self._session)
 
     @property
@@ -115,6 +110,7 @@ class RegistryClient:
     def close(self) -> None:
         """Drop the connections that are kept."""
         self._transport.close()
+        self._pipeline.close()
 
     def abort(self) -> None:
         """End all that goes on with the registry, from another thread: calls in progress raise Ended (Unavailable) at
@@ -150,9 +146,10 @@ class RegistryClient:
         return BlobStream(self._transport, open_at, offset, digest if verify else None, self.tries)
 
     def _open_blob(self, name: str, digest: Digest, offset: int) -> Part:
-        headers = {"Range": f"bytes={offset}-"} if offset else {}
-        request = Request(method="GET", target=self._blob(name, digest), headers=headers, scope=_pull(name))
-        response = self._session.open(request)
+        ranged = {"Range": f"bytes={offset}-"} if offset else {}
+        response = self._session.open(
+            Request(method="GET", target=self._blob(name, digest), headers=ranged, scope=_pull(name))
+        )
         if response.status == _OK:
             return Part(response, skip=offset)
         if response.status == _PARTIAL:
@@ -283,6 +280,20 @@ class RegistryClient:
             return ManifestInfo(_media_type(answer), digest, size)
         fetched = self.get_manifest(name, reference)
         return None if fetched is None else ManifestInfo(fetched.media_type, fetched.digest, len(fetched.payload))
+
+    def tags_on(self, name: str, expected: Mapping[str, Digest]) -> dict[str, Digest | None]:
+        """What these tags are on, None where there is none: quickly for many, and most quickly for those that are on
+        the digest that is expected of them. A few hundred at a time, on a few threads, serve best."""
+
+        def ask(tags: Sequence[str]) -> list[Head]:
+            requests = [unless_on(expected[tag], self._manifest(name, tag), _ACCEPT) for tag in tags]
+            return self._pipeline.ask(requests, self._session.authorization(_pull(name)))
+
+        def ask_one(tag: str) -> Digest | None:
+            info = self.head_manifest(name, tag)
+            return None if info is None else info.digest
+
+        return tags_on(expected, ask, ask_one)
 
     def get_manifest(self, name: str, reference: Digest | str) -> FetchedManifest | None:
         """The manifest as it is stored; Corrupt when the bytes are not what the digest says."""

@@ -120,6 +120,16 @@ class Connections:
                 return sock
         raise failure
 
+    def connect(self, origin: Origin, timeout: float) -> socket.socket | None:
+        """A connection outside of the pools; None where a proxy stands between. Raises OSError and urllib3's errors."""
+        pool = self.pool(origin)
+        if pool.proxy is not None:
+            return None
+        kind = _ConnectionTLS if origin.scheme == "https" else _Connection
+        connection = kind(origin.host, origin.port, timeout=timeout, **pool.conn_kw)
+        connection.connect()
+        return cast("socket.socket", connection.sock)
+
     def hurry(self) -> float:
         return self._reach.hurry
 

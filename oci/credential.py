@@ -32,7 +32,7 @@ class BearerToken:
 
     @property
     def bearer(self) -> str:
-        return f"Bearer {self.token}"
+        return f"Bearer {''.join(self.token.split())}"  # pasted with a line's end, perhaps
 
 
 AnyCredential = Credential | IdentityToken | BearerToken

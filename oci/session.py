@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Collection
 
 from oci.authentication import Authenticator
-from oci.challenge import Asking
+from oci.challenge import Asking, Scope
 from oci.credential import AnyCredential
 from oci.errors import Unauthorized, Unavailable
 from oci.patience import LONGEST, back_off, retry_after
@@ -64,6 +64,10 @@ class Session:
         if self.tries == 1:
             return self._send(request)
         return self._persist(request, lambda: self._send(request))
+
+    def authorization(self, scope: Scope) -> str | None:
+        """The Authorization header for a call within `scope`, as far as the registry's ways are known."""
+        return self._authenticator.authorization(scope)
 
     def _persist(self, request: Request, send: Callable[[], Response]) -> Response:
         for attempt in range(1, self.tries):

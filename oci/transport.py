@@ -6,6 +6,7 @@ Beside `oci.connections` the only importer of urllib3; used within `oci` alone.
 import errno
 import io
 import json
+import socket
 import ssl
 import time
 from collections.abc import Collection, Mapping
@@ -106,7 +107,7 @@ class Transport:
         self.who = called or self.origin.authority
         self._named = not called
         self._insecure = reach.insecure
-        self._timeout = timeout
+        self.timeout = timeout
         self._rest = rest
         self._silent_until = float("-inf")
         self._agent = user_agent
@@ -191,7 +192,7 @@ class Transport:
                 f"{origin}{target}" if pool.proxy and origin.scheme == "http" else target,
                 body=body,
                 headers=headers,
-                timeout=request.timeout or self._timeout,
+                timeout=request.timeout or self.timeout,
                 redirect=False,
                 assert_same_host=False,
                 preload_content=False,
@@ -200,6 +201,25 @@ class Transport:
             if body is not None and body.failure is not None:
                 raise body.failure from None
             raise
+
+    def connect(self) -> socket.socket | None:
+        """A connection to the registry for the caller's own use; None where a proxy stands between. OSError, Broken."""
+        return self.connections.connect(self.origin, self.timeout)
+
+    def head_of(self, request: Request, authorization: str | None) -> bytes:
+        """A request without a body as it goes over a connection. ValueError when a header can't be sent."""
+        headers = {"Host": self.origin.authority, "User-Agent": self._agent, **request.headers}
+        if authorization is not None:
+            headers["Authorization"] = authorization
+        if not all(f"{request.target}{value}".isprintable() for value in headers.values()):
+            raise ValueError("a header with a control character")
+        lines = [
+            f"{request.method} {request.target} HTTP/1.1",
+            *(f"{name}: {headers[name]}" for name in headers),
+            "",
+            "",
+        ]
+        return "\r\n".join(lines).encode("ascii")
 
     def finish(
         self, response: Response, expected: Collection[int], *, limit: int = MAX_ANSWER, who: str = ""
