@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -58,24 +57,19 @@ def threads() -> Executor:
         return _pools[os.getpid()]
 
 
-@contextmanager
-def sites(policy: Policy, work: Work) -> Iterator[tuple[Site, Site]]:
+def sites(policy: Policy, work: Work) -> tuple[Site, Site]:
     """Source and destination. What goes on there is ended when the work is halted."""
     source = _there(policy.source) if policy.source else Here(policy.name)
     destination = _there(policy.destination) if policy.destination else Here(policy.name)
     for site in (source, destination):
         work.on_halt(site.abort)
-    try:
-        yield source, destination
-    finally:
-        if work.halted.is_set():
-            forget()
+    return source, destination
 
 
 def _there(endpoint: Endpoint) -> There:
     now = time.monotonic()
     kept = _kept.there.get(endpoint.pk)
-    if kept is not None and kept[0] > now and kept[1] == endpoint.updated_at:
+    if kept is not None and kept[0] > now and kept[1] == endpoint.updated_at and not kept[2].is_ended:
         return kept[2]
     if kept is not None:
         kept[2].close()

@@ -74,11 +74,8 @@ def plan(execution_id: int) -> bool:
     if execution is None:
         return False
     try:
-        with (
-            beating(work, lambda work: claims.renew_planning(execution_id, work)),
-            connecting.sites(execution.policy, work) as (source, destination),
-        ):
-            Planner(execution, work, source, destination).run()
+        with beating(work, lambda work: claims.renew_planning(execution_id, work)):
+            Planner(execution, work, *connecting.sites(execution.policy, work)).run()
     except Exception as error:
         if isinstance(error, Halted) or work.halted.is_set():
             executions.wind_up(execution_id)

@@ -50,6 +50,7 @@ class _Pulse:
         try:
             yield
         finally:
+            work.end()
             with self._changed:
                 self._beating.pop(work.claim, None)
 

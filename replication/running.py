@@ -81,11 +81,11 @@ def _end(task: Task, work: Work, state: State | None, text: str, wait: float) ->
 
 
 def _do(task: Task, work: Work) -> str:
-    with connecting.sites(task.execution.policy, work) as (source, destination):
-        if task.operation == Operation.DELETION:
-            return _delete(task, source, destination)
-        pool = connecting.threads()
-        return Copy(source, destination, _order(task), work, pool, lambda total: claims.resize(task, total)).run()
+    source, destination = connecting.sites(task.execution.policy, work)
+    if task.operation == Operation.DELETION:
+        return _delete(task, source, destination)
+    pool = connecting.threads()
+    return Copy(source, destination, _order(task), work, pool, lambda total: claims.resize(task, total)).run()
 
 
 def _order(task: Task) -> Order:

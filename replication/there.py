@@ -28,6 +28,7 @@ class There:
     def __init__(self, endpoint: Endpoint, adapter: Adapter) -> None:
         self.endpoint = endpoint.pk
         self.name = endpoint.name
+        self.is_ended = False  # it answers nothing any more
         self._adapter = adapter
         self._belonging: dict[str, tuple[float, frozenset[str] | None]] = {}
 
@@ -125,6 +126,7 @@ class There:
         self._adapter.delete(repository, reference)
 
     def abort(self) -> None:
+        self.is_ended = True
         self._client.abort()
 
     def close(self) -> None:

@@ -29,6 +29,7 @@ class Work:
     sent: int = 0
     stop_asked: bool = False
     halted: threading.Event = field(default_factory=threading.Event)
+    _is_over: bool = False
     _aborts: list[Callable[[], None]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -52,7 +53,16 @@ class Work:
         self._aborts.append(abort)
 
     def halt(self, *, stop_asked: bool) -> None:
-        self.stop_asked = stop_asked
-        self.halted.set()
-        for abort in self._aborts:
-            abort()
+        """End it, unless it is over by itself: then what it worked with serves other work by now."""
+        with self._lock:
+            if self._is_over:
+                return
+            self.stop_asked = stop_asked
+            self.halted.set()
+            for abort in self._aborts:
+                abort()
+
+    def end(self) -> None:
+        """It is over."""
+        with self._lock:
+            self._is_over = True
