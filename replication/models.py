@@ -250,7 +250,9 @@ class Event(models.Model):
     digest = models.CharField(max_length=135, blank=True, default="")
     tags = ArrayField(models.CharField(max_length=128), default=list)
     labels = ArrayField(models.CharField(max_length=128), default=list)
-    resource_type = models.CharField(max_length=32, blank=True, default="")
+    resource_type = models.TextField(
+        blank=True, default="", help_text="of what was deleted: its media and artifact type"
+    )
     waiting = ArrayField(
         models.BigIntegerField(), null=True, help_text="policies that follow it later; null: not looked at yet"
     )
