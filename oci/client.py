@@ -28,6 +28,7 @@ from oci.errors import (
 from oci.manifest import Descriptor
 from oci.pipeline import Head, Pipeline, tags_on, unless_on
 from oci.referrers import Referrers, tag_of
+from oci.scope import CATALOG, delete, pull, push, push_at
 from oci.session import Session
 from oci.transport import Answer, Request, Transport, nothing, number
 from oci.upload import Source, Upload, offset_of, upload
@@ -128,7 +129,7 @@ class RegistryClient:
     # Blobs
 
     def head_blob(self, name: str, digest: Digest) -> BlobInfo | None:
-        request = Request(method="HEAD", target=self._blob(name, digest), scope=_pull(name))
+        request = Request(method="HEAD", target=self._blob(name, digest), scope=pull(name))
         answer = self._session.call(request, {_OK, _MISSING})
         if answer.status == _MISSING:
             return None
@@ -148,7 +149,7 @@ class RegistryClient:
     def _open_blob(self, name: str, digest: Digest, offset: int) -> Part:
         ranged = {"Range": f"bytes={offset}-"} if offset else {}
         response = self._session.open(
-            Request(method="GET", target=self._blob(name, digest), headers=ranged, scope=_pull(name))
+            Request(method="GET", target=self._blob(name, digest), headers=ranged, scope=pull(name))
         )
         if response.status == _OK:
             return Part(response, skip=offset)
@@ -167,7 +168,7 @@ class RegistryClient:
     def mount_blob(self, name: str, digest: Digest, source: str) -> bool:
         """Take the blob over from the repository `source`; False where that doesn't hold it, or may not be pulled."""
         query = urlencode({"mount": str(digest), "from": source})
-        request = Request(method="POST", target=f"{self._uploads(name)}?{query}", scope=(*_push(name), *_pull(source)))
+        request = Request(method="POST", target=f"{self._uploads(name)}?{query}", scope=(*push(name), *pull(source)))
         try:
             answer = self._session.call(request, {_CREATED, _ACCEPTED})
         except (Unauthorized, Denied, NameUnknown, BlobUnknown, Unsupported):
@@ -201,12 +202,12 @@ class RegistryClient:
 
     def begin_upload(self, name: str) -> tuple[str, int]:
         """Where to send the content, and how long the registry wants each chunk at least, in bytes."""
-        answer = self._session.call(Request(method="POST", target=self._uploads(name), scope=_push(name)), {_ACCEPTED})
+        answer = self._session.call(Request(method="POST", target=self._uploads(name), scope=push(name)), {_ACCEPTED})
         return self._location(answer), number(answer.headers.get("OCI-Chunk-Min-Length")) or 0
 
     def upload_status(self, location: str, name: str = "") -> tuple[str, int] | None:
         """Where to go on and how many bytes are there; None when the upload is gone (or the location outdated)."""
-        request = Request(method="GET", target=location, scope=_push(name))
+        request = Request(method="GET", target=location, scope=push_at(location, self._root, name))
         answer = self._session.call(request, {_OK, _NO_CONTENT, _ACCEPTED, _MISSING})
         if answer.status == _MISSING:
             return None
@@ -228,7 +229,7 @@ class RegistryClient:
             headers=_OCTETS | ranged,
             body=body,
             length=length,
-            scope=_push(name),
+            scope=push_at(location, self._root, name),
         )
         return self._location(self._session.call(request, {_ACCEPTED, _CREATED, _NO_CONTENT}))
 
@@ -246,13 +247,13 @@ class RegistryClient:
             body=body,
             length=length,
             timeout=self._commit_timeout,
-            scope=_push(name),
+            scope=push_at(location, self._root, name),
         )
         answer = self._session.call(request, {_CREATED, _NO_CONTENT})
         return self._digest_in(answer) or digest
 
     def cancel_upload(self, location: str, name: str = "") -> bool:
-        request = Request(method="DELETE", target=location, scope=_push(name))
+        request = Request(method="DELETE", target=location, scope=push_at(location, self._root, name))
         return self._session.call(request, {_OK, _ACCEPTED, _NO_CONTENT, _MISSING}).status != _MISSING
 
     # Manifests
@@ -265,13 +266,13 @@ class RegistryClient:
             body=payload,
             idempotent=isinstance(reference, Digest),
             timeout=self._commit_timeout if self.tries > 1 else None,
-            scope=_push(name),
+            scope=push(name),
         )
         self._session.call(request, {_CREATED})
 
     def head_manifest(self, name: str, reference: Digest | str) -> ManifestInfo | None:
         """What the registry says of a manifest; it is fetched where that tells too little."""
-        request = Request(method="HEAD", target=self._manifest(name, reference), headers=_ACCEPT, scope=_pull(name))
+        request = Request(method="HEAD", target=self._manifest(name, reference), headers=_ACCEPT, scope=pull(name))
         answer = self._session.call(request, {_OK, _MISSING, _NOT_ALLOWED})
         if answer.status == _MISSING:
             return None
@@ -287,7 +288,7 @@ class RegistryClient:
 
         def ask(tags: Sequence[str]) -> list[Head]:
             requests = [unless_on(expected[tag], self._manifest(name, tag), _ACCEPT) for tag in tags]
-            return self._pipeline.ask(requests, self._session.authorization(_pull(name)))
+            return self._pipeline.ask(requests, self._session.authorization(pull(name)))
 
         def ask_one(tag: str) -> Digest | None:
             info = self.head_manifest(name, tag)
@@ -297,7 +298,7 @@ class RegistryClient:
 
     def get_manifest(self, name: str, reference: Digest | str) -> FetchedManifest | None:
         """The manifest as it is stored; Corrupt when the bytes are not what the digest says."""
-        request = Request(method="GET", target=self._manifest(name, reference), headers=_ACCEPT, scope=_pull(name))
+        request = Request(method="GET", target=self._manifest(name, reference), headers=_ACCEPT, scope=pull(name))
         answer = self._session.call(request, {_OK, _MISSING}, limit=manifest.MAX_BYTES)
         if answer.status == _MISSING:
             return None
@@ -325,7 +326,7 @@ class RegistryClient:
         under a tag of the digest. A page at a time is in memory."""
         query = f"?{urlencode({'artifactType': artifact_type})}" if artifact_type else ""
         target = f"{self._path(name)}/referrers/{digest}{query}"
-        request = Request(method="GET", target=target, headers={"Accept": manifest.OCI_INDEX}, scope=_pull(name))
+        request = Request(method="GET", target=target, headers={"Accept": manifest.OCI_INDEX}, scope=pull(name))
         found = self._referrers.by_api(request)
         for page in self._referrers_by_tag(name, digest) if found is None else found:
             for descriptor in page:
@@ -342,13 +343,13 @@ class RegistryClient:
     def catalog(self) -> Iterator[str]:
         """The repositories, as far as the registry shows them. Names that break the specification's rules are left
         out, here as in `tags`: none could be asked for."""
-        request = Request(method="GET", target=f"{self._root}/_catalog?n={PAGE}", scope=("registry:catalog:*",))
+        request = Request(method="GET", target=f"{self._root}/_catalog?n={PAGE}", scope=CATALOG)
         for page in listing.pages(self._transport, self._page, request):
             yield from listing.names(page.payload, "repositories", listing.REPOSITORY, self._transport.who)
 
     def tags(self, name: str) -> Iterator[str]:
         """Nothing for a repository without tags, which Distribution doesn't tell from one that isn't there."""
-        request = Request(method="GET", target=f"{self._path(name)}/tags/list?n={PAGE}", scope=_pull(name))
+        request = Request(method="GET", target=f"{self._path(name)}/tags/list?n={PAGE}", scope=pull(name))
         try:
             for page in listing.pages(self._transport, self._page, request):
                 yield from listing.names(page.payload, "tags", listing.TAG, self._transport.who)
@@ -373,7 +374,7 @@ class RegistryClient:
         return f"{self._path(name)}/manifests/{quote(str(reference), safe=':')}"
 
     def _delete(self, target: str, name: str) -> bool:
-        request = Request(method="DELETE", target=target, scope=(f"repository:{name}:pull,delete",))
+        request = Request(method="DELETE", target=target, scope=delete(name))
         return self._session.call(request, {_OK, _ACCEPTED, _NO_CONTENT, _MISSING}).status != _MISSING
 
     def _location(self, answer: Answer) -> str:
@@ -387,15 +388,6 @@ class RegistryClient:
             return Digest.parse(text) if text else None
         except DigestInvalid as error:
             raise Unavailable(f"{self._transport.who} answered with an invalid digest") from error
-
-
-def _pull(name: str) -> tuple[str, ...]:
-    return (f"repository:{name}:pull",)
-
-
-def _push(name: str) -> tuple[str, ...]:
-    """Empty where the caller gave no repository: for a registry without tokens."""
-    return (f"repository:{name}:pull,push",) if name else ()
 
 
 def _media_type(answer: Answer) -> str:
