@@ -33,7 +33,7 @@ _EXECUTIONS = Listing(
         "end_time": Field("ended_at", a_time),
     },
     order=["-started_at", "-id"],
-    sorts={"id": ("id",), "start_time": ("started_at", "id"), "creation_time": ("started_at", "id")},
+    sorts={"id": ("id",), "start_time": ("started_at", "id")},
 )
 _TASKS = Listing(
     fields={
@@ -188,7 +188,7 @@ class Executions(Endpoint):
             Query("trigger"),
             *_EXECUTIONS.parameters,
         ],
-        refuses=[403],
+        refuses=[403, 404],
     )
     def get(self, request: Request) -> Response:
         """listReplicationExecutions: the newest first, of one policy or all."""

@@ -4,10 +4,12 @@ import json
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
 from artifacts.models import ArtifactLabel, Manifest, ManifestChild, Repository, Tag
 from projects.models import ImmutableRule, Label, Member, PersonalToken, Project, Quota, Robot
 from rbac.models import Group, Role
+from replication.models import Endpoint, Execution, LogLine, Policy, State, Task
 from tests.people import make_user
 
 ID = 10**12  # of everything; no sequence comes there
@@ -36,6 +38,7 @@ PLACES: dict[str, dict[str, Any]] = {
     "UpdateRobotV1": {"robot_id": ID + 1},
     "DeleteRobotV1": {"robot_id": ID + 1},
     "UpdateRobot": {"robot_id": ID},
+    "deleteRegistry": {"id": ID + 1},
 }
 _PULL = {"resource": "repository", "action": "pull"}
 _EVERYWHERE = {"kind": "project", "namespace": "*", "access": [_PULL]}
@@ -82,6 +85,9 @@ BODIES: dict[str, Any] = {
     "CreateLabel": {"name": "made", "scope": "g"},
     "createUserGroup": {"group_name": "made", "group_type": 3},
     "updateQuota": {"hard": {"storage": 5}},
+    "createReplicationPolicy": {"name": "made", "dest_registry": {"id": ID}},
+    "updateReplicationPolicy": {"name": "seen", "src_registry": {"id": ID}, "trigger": {"type": "manual"}},
+    "startReplication": {"policy_id": ID},
 }
 
 
@@ -103,6 +109,7 @@ def build() -> None:
     Member.objects.create(id=ID, project=team, role=role, user=user)
     Member.objects.create(id=ID + 1, project=team, role=role, group=group)
     _fill(team)
+    _replicate()
     label = Label.objects.create(id=ID, project=team, name="seen", color="#fff")
     Label.objects.create(id=ID + 1, project=team, name="unseen")
     ArtifactLabel.objects.create(manifest_id=ID, label=label)
@@ -115,6 +122,21 @@ def build() -> None:
         id=ID, project=team, repository_decoration="repoMatches", repository_pattern="x/**",
         tag_decoration="matches", tag_pattern="v*",
     )  # fmt: skip
+
+
+def _replicate() -> None:
+    """What was replicated to a registry that isn't there."""
+    elsewhere = {"kind": "docker-registry", "url": "http://127.0.0.1:1", "healthy": False, "problem": "it is nowhere"}
+    used = Endpoint.objects.create(id=ID, name="seen", **elsewhere)
+    Endpoint.objects.create(id=ID + 1, name="unused", **elsewhere)
+    filters = [{"type": "tag", "value": "v*", "decoration": "matches"}]
+    policy = Policy.objects.create(id=ID, name="seen", destination=used, filters=filters)
+    over = {"state": State.FAILED, "ended_at": timezone.now()}
+    execution = Execution.objects.create(
+        id=ID, policy=policy, trigger="manual", planned=True, total=1, failed=1, **over
+    )
+    row = {"id": ID, "execution": execution, "source": "team/app", "destination": "team/app", "reference": DIGEST}
+    LogLine.objects.create(task=Task.objects.create(**row, **over), text="it is nowhere")
 
 
 def _fill(team: Project) -> None:

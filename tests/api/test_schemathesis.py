@@ -44,10 +44,13 @@ CONFORMS = CHECKS.get_by_names(
 # Upstream registry and directory aren't there in these tests.
 NEEDS_MORE = {"deleteArtifact", "deleteTag", "deleteRepository", "CopyArtifact"}
 NEVER_DONE = {"CopyArtifact", "deleteArtifact", "deleteProject", "getAddition", "getCert", "getIcon"} | {
-    "importLdapUser", "searchLdapGroup", "searchLdapUser", "pingOIDC", "setCliSecret"
+    "importLdapUser", "searchLdapGroup", "searchLdapUser", "pingOIDC", "setCliSecret", "createRegistry",
+    "updateRegistry", "pingRegistry",
 }  # fmt: skip
 # What is tried out by connecting to it: the field, and an address where nothing listens.
-NOWHERE = {"pingLdap": ("ldap_url", "ldap://127.0.0.1:1"), "pingOIDC": ("url", "https://127.0.0.1:1")}
+NOWHERE = {"pingLdap": ("ldap_url", "ldap://127.0.0.1:1"), "pingOIDC": ("url", "https://127.0.0.1:1")} | dict.fromkeys(
+    ("createRegistry", "updateRegistry", "pingRegistry"), ("url", "http://127.0.0.1:1")
+)
 # Well-formed, and yet it may be refused, by rules that no schema can say.
 ITS_OWN_RULES = {
     "addProjectMetadatas": "no key but those there are",
@@ -81,6 +84,11 @@ ITS_OWN_RULES = {
     "createUserGroup": "one of the directory has a DN",
     "updateUserGroup": "a name is readable",
     "pingOIDC": "a URL of a provider",
+    "createRegistry": "a registry that answers",
+    "updateRegistry": "a registry that answers",
+    "pingRegistry": "a registry that answers",
+    "createReplicationPolicy": "one side elsewhere, filters that are patterns, a cron",
+    "updateReplicationPolicy": "one side elsewhere, filters that are patterns, a cron",
     "updateUserPassword": "the old password, and another new one",
 }
 
