@@ -44,6 +44,7 @@ FIXED = (
     Schedule("blob-commits", "artifacts.forget_commits", every=DAY),
     Schedule("configs", "artifacts.read_configs", every=MINUTE),
     Schedule("figures", "artifacts.measure", every=10 * MINUTE),
+    Schedule("replication-endpoints", "replication.check_endpoints", every=MINUTE),
     Schedule("replication-sweep", "replication.sweep", every=2),
     Schedule("replication-forget", "replication.forget", every=DAY),
     Schedule("sessions", "rbac.forget_sessions", every=HOUR),

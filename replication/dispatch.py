@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.models.functions import Now
 
-from replication.models import Execution, Policy, Task
+from replication.models import Endpoint, Execution, Policy, Task
 
 QUEUE = "replication"
 WINDOW = 32  # messages and tasks at work of one execution at once
@@ -79,6 +79,11 @@ def refill(execution: Execution, *, lost: float = OLD) -> int:
 def wind_up(execution: Execution) -> None:
     """Have an execution that is to stop stopped."""
     _send("wind_up", execution.pk, queue_of(execution.policy))
+
+
+def check(endpoint: Endpoint) -> None:
+    """Have an endpoint that has a queue of its own looked at by a worker there."""
+    _send("check_endpoint", endpoint.pk, f"{QUEUE}.{endpoint.name}")
 
 
 def _unsent(ids: Sequence[int]) -> None:

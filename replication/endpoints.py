@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -37,10 +35,7 @@ LOCAL_ADDRESSES = "replication_local_addresses"  # the configuration item: see A
 _SEALED_FOR = "replication"
 _LONGEST_NAME, _LONGEST_URL, _LONGEST_TEXT = 64, 512, 64 * 1024
 _PATIENCE = 10.0  # seconds of silence, where somebody waits for the look
-_AT_ONCE, _BATCH = 8, 100
 _URL = re.compile(r"https?://[!-~]+")
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,44 +227,6 @@ def _record(actor: Actor, operation: str, endpoint: Endpoint, context: Context, 
         resource=endpoint.name,
         context=context,
         detail=told,
-    )
-
-
-def check_all() -> None:
-    """Look at every endpoint, some at once, and keep what was seen."""
-    last = 0
-    with ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="check") as threads:
-        while rows := list(Endpoint.objects.filter(pk__gt=last).order_by("pk")[:_BATCH]):
-            last = rows[-1].pk
-            wanted = [(row, _kept(row)) for row in rows]
-            problems = threads.map(lambda pair: pair[1] if isinstance(pair[1], str) else problem_of(pair[1]), wanted)
-            for (row, _), problem in zip(wanted, problems, strict=True):
-                _note(row, problem)
-
-
-def _kept(endpoint: Endpoint) -> Settings | str:
-    """What is kept, or why it can't be had."""
-    try:
-        return settings_of(endpoint)
-    except (EndpointUnhealthy, InvalidEndpoint) as error:
-        return str(error)
-
-
-def problem_of(settings: Settings) -> str:
-    """What `look` finds to fail, or ""."""
-    try:
-        look(settings)
-    except EndpointUnhealthy as error:
-        return str(error)
-    return ""
-
-
-def _note(endpoint: Endpoint, problem: str) -> None:
-    """What was seen of the endpoint as it was then; one that was changed meanwhile was looked at then."""
-    if endpoint.healthy is not (not problem):
-        logger.info("Replication: the registry %s is %s", endpoint.name, f"unhealthy: {problem}" if problem else "well")
-    Endpoint.objects.filter(pk=endpoint.pk, updated_at=endpoint.updated_at).update(
-        healthy=not problem, problem=problem[:_LONGEST_TEXT], checked_at=timezone.now()
     )
 
 

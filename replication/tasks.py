@@ -4,7 +4,7 @@ from celery import shared_task
 
 from audit import Context
 from rbac.actors import SYSTEM
-from replication import executions, planning, running, sweeper
+from replication import dispatch, executions, health, planning, running, sweeper
 
 MONTH = 30 * 86400  # seconds; none at all would mean Celery's default
 
@@ -37,3 +37,16 @@ def forget() -> int:
 @shared_task(name="replication.run_scheduled")
 def run_scheduled(policy_id: int) -> None:
     executions.start_scheduled(policy_id, actor=SYSTEM, context=Context())
+
+
+@shared_task(name="replication.check_endpoints", soft_time_limit=120, time_limit=150)
+def check_endpoints() -> None:
+    """Which registries are well. The clock sends this every minute."""
+    health.check_all()
+    for endpoint in health.of_sites():
+        dispatch.check(endpoint)
+
+
+@shared_task(name="replication.check_endpoint", soft_time_limit=120, time_limit=150)
+def check_endpoint(endpoint_id: int) -> None:
+    health.check(endpoint_id)

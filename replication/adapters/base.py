@@ -155,6 +155,11 @@ class Adapter:
         del repository
         return None
 
+    def holders(self, digest: str) -> list[str]:
+        """Repositories that are known to hold a blob, to mount it from; some of them."""
+        del digest
+        return []
+
     def is_public(self, repository: str) -> bool:
         """Whether anybody may pull from there, as far as the vendor tells."""
         del repository

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from oci.errors import Denied, NameUnknown, Unauthorized
+from oci.errors import Denied, NameUnknown, RegistryError, Unauthorized
 from oci.vendor import JsonApi
 from replication.adapters import base
 from replication.adapters.base import Listed
@@ -65,6 +65,14 @@ class Adapter(base.Adapter):
                 yield _listed(each)
         except NameUnknown:
             return
+
+    def holders(self, digest: str) -> list[str]:
+        """A hint: without an answer (Harbor older than 2.2 has no such list) there is none."""
+        query = urlencode({"q": f"blob_digest={digest}", "page_size": 1})
+        try:
+            return [str(each["name"]) for each in self.api.get(f"/repositories?{query}").document or ()]
+        except RegistryError:
+            return []
 
     def is_public(self, repository: str) -> bool:
         try:

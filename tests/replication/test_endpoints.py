@@ -10,7 +10,7 @@ from configuration import values
 from oci.credential import Credential
 from oci.registry import MemoryRegistry
 from rbac.actors import SYSTEM
-from replication import endpoints
+from replication import dispatch, endpoints, health, tasks
 from replication.endpoints import Settings, parse_url
 from replication.errors import (
     EndpointExists,
@@ -104,13 +104,13 @@ def registry(local):
         yield running
 
 
-def settings(registry, name="b", **fields):
+def wanted(registry, name="b", **fields):
     return Settings(**{"name": name, "kind": "docker-registry", "url": registry.url, **fields})
 
 
 @db
 def test_an_endpoint_is_kept_with_its_secret_sealed(registry):
-    made = endpoints.create(settings(registry, access_key="robot", secret="s3cret"), **BY)
+    made = endpoints.create(wanted(registry, access_key="robot", secret="s3cret"), **BY)
     row = Endpoint.objects.get(pk=made.pk)
     assert row.healthy
     assert row.checked_at
@@ -121,14 +121,14 @@ def test_an_endpoint_is_kept_with_its_secret_sealed(registry):
     assert (record.operation, record.resource) == ("create", "b")
     assert "s3cret" not in str(record.detail)
     with pytest.raises(EndpointExists):
-        endpoints.create(settings(registry), **BY)
+        endpoints.create(wanted(registry), **BY)
 
 
 @db
 def test_one_that_does_not_answer_is_not_kept(registry):
     registry.stop()
     with pytest.raises(EndpointUnhealthy, match="unhealthy"):
-        endpoints.create(settings(registry), **BY)
+        endpoints.create(wanted(registry), **BY)
     assert not Endpoint.objects.exists()
 
 
@@ -143,7 +143,7 @@ def test_this_machine_and_its_link_are_out_of_bounds_unless_the_administrator_al
 
 @db
 def test_a_change_is_looked_at_first_and_its_record_names_what_changed(registry):
-    made = endpoints.create(settings(registry, access_key="robot", secret="old"), **BY)
+    made = endpoints.create(wanted(registry, access_key="robot", secret="old"), **BY)
     endpoints.update(made.pk, {"name": "c", "secret": "new", "description": None}, **BY)
     row = Endpoint.objects.get()
     assert (row.name, endpoints.settings_of(row).secret) == ("c", "new")
@@ -158,7 +158,7 @@ def test_a_change_is_looked_at_first_and_its_record_names_what_changed(registry)
 
 @db
 def test_a_kept_secret_goes_to_its_own_host_and_kind_alone(registry):
-    made = endpoints.create(settings(registry, access_key="robot", secret="s3cret"), **BY)
+    made = endpoints.create(wanted(registry, access_key="robot", secret="s3cret"), **BY)
     with Played({"GET /v2/": (401, {}, {"WWW-Authenticate": "Basic realm=x"})}) as other:
         for change in ({"url": other.url}, {"kind": "harbor"}):
             with pytest.raises(InvalidEndpoint, match="access_secret"):
@@ -171,7 +171,7 @@ def test_a_kept_secret_goes_to_its_own_host_and_kind_alone(registry):
 
 @db
 def test_an_endpoint_goes_when_no_policy_names_it(registry):
-    made = endpoints.create(settings(registry), **BY)
+    made = endpoints.create(wanted(registry), **BY)
     policy = Policy.objects.create(name="p", source=made)
     with pytest.raises(EndpointInUse):
         endpoints.delete(made.pk, **BY)
@@ -184,14 +184,29 @@ def test_an_endpoint_goes_when_no_policy_names_it(registry):
 
 @db
 def test_the_clock_s_look_tells_who_is_well(registry):
-    well = endpoints.create(settings(registry, "well"), **BY)
+    well = endpoints.create(wanted(registry, "well"), **BY)
     with MemoryRegistry() as another:
-        ill = endpoints.create(settings(another, "ill"), **BY)
+        ill = endpoints.create(wanted(another, "ill"), **BY)
     broken = Endpoint.objects.create(name="broken", kind="docker-registry", url=registry.url, sealed_secret="?")
-    endpoints.check_all()
+    health.check_all()
     found = {row.pk: row for row in Endpoint.objects.all()}
     assert found[well.pk].healthy
     assert not found[ill.pk].healthy
     assert another.url.removeprefix("http://") in found[ill.pk].problem
     assert "has to be set again" in found[broken.pk].problem
     assert all(row.checked_at for row in found.values())
+
+
+@db
+def test_one_that_its_own_site_reaches_is_looked_at_by_a_worker_there(registry, settings, monkeypatch):
+    made = endpoints.create(Settings("far", "docker-registry", registry.url), **BY)
+    settings.SITE_QUEUES = frozenset({"far"})
+    registry.stop()
+    sent: list[Any] = []
+    monkeypatch.setattr(dispatch, "_send", lambda *of: sent.append(of))
+    tasks.check_endpoints()
+    assert Endpoint.objects.get().healthy
+    assert sent == [("check_endpoint", made.pk, "replication.far")]
+    tasks.check_endpoint(made.pk)
+    assert not Endpoint.objects.get().healthy
+    tasks.check_endpoint(made.pk + 1)

@@ -1,0 +1,77 @@
+"""Which endpoints are well: looked at by the clock, and kept for whoever asks."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from django.conf import settings
+from django.db.models import F
+from django.utils import timezone
+
+from replication import endpoints
+from replication.endpoints import Settings
+from replication.errors import EndpointUnhealthy, InvalidEndpoint
+from replication.models import Endpoint
+
+_AT_ONCE, _MOST = 16, 2000  # endpoints
+_LONGEST = 20.0  # seconds after which no more are begun with: other work of the clock's waits behind
+_SHOWN = 4096  # characters of a problem
+
+logger = logging.getLogger(__name__)
+
+
+def check_all() -> None:
+    """Look at every endpoint, some at once: who waited longest comes first, as far as the time goes. Those that have a
+    queue of their own are for the workers there, who reach them."""
+    until = time.monotonic() + _LONGEST
+    waiting = Endpoint.objects.exclude(name__in=settings.SITE_QUEUES).order_by(F("checked_at").asc(nulls_first=True))
+    rows = list(waiting[:_MOST])
+    with ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="check") as threads:
+        for start in range(0, len(rows), _AT_ONCE):
+            if time.monotonic() > until:
+                return
+            some = rows[start : start + _AT_ONCE]
+            for row, problem in zip(some, threads.map(_problem_of, [_kept(row) for row in some]), strict=True):
+                _note(row, problem)
+
+
+def of_sites() -> Iterator[Endpoint]:
+    """Those that have a queue of their own."""
+    return Endpoint.objects.filter(name__in=settings.SITE_QUEUES).iterator()
+
+
+def check(endpoint_id: int) -> None:
+    """Look at one. Nothing for one that has gone."""
+    if endpoint := Endpoint.objects.filter(pk=endpoint_id).first():
+        _note(endpoint, _problem_of(_kept(endpoint)))
+
+
+def _kept(endpoint: Endpoint) -> Settings | str:
+    """What is kept of it, or why it can't be had."""
+    try:
+        return endpoints.settings_of(endpoint)
+    except (EndpointUnhealthy, InvalidEndpoint) as error:
+        return str(error)
+
+
+def _problem_of(kept: Settings | str) -> str:
+    """What a look finds to fail, or "". Asks no database: it is a thread's."""
+    if isinstance(kept, str):
+        return kept
+    try:
+        endpoints.look(kept)
+    except EndpointUnhealthy as error:
+        return str(error)
+    return ""
+
+
+def _note(endpoint: Endpoint, problem: str) -> None:
+    """Keep what was seen, unless it was changed meanwhile, when it was looked at too."""
+    if endpoint.healthy is not (not problem):
+        logger.info("Replication: the registry %s is %s", endpoint.name, f"unhealthy: {problem}" if problem else "well")
+    Endpoint.objects.filter(pk=endpoint.pk, updated_at=endpoint.updated_at).update(
+        healthy=not problem, problem=problem[:_SHOWN], checked_at=timezone.now()
+    )
