@@ -48,6 +48,10 @@ class Lasting(Unavailable):
     """It won't pass by itself: a certificate that isn't trusted, a redirect that can't be followed."""
 
 
+class OffLimits(Denied):
+    """An address that nothing is to connect to from here."""
+
+
 class Ended(Unavailable):
     """The client was aborted, by whoever uses it."""
 
@@ -260,7 +264,9 @@ class Transport:
             return ended
         if isinstance(error, AddressForbidden):
             place = f" ({error})" if self._named else ""
-            return Denied(f"{who} stands at an address{place} of this machine or its link: no connection is made there")
+            return OffLimits(
+                f"{who} stands at an address{place} of this machine or its link: no connection is made there"
+            )
         if isinstance(error, SSLError):
             return Lasting(f"{who} can't be reached: {_of_tls(error)}")
         return Unavailable(f"{who} {_reason(error)}")

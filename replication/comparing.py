@@ -19,6 +19,7 @@ from replication.sites import Site
 from replication.work import Work
 
 _MOST_KNOWN = 20_000  # artifacts of a repository at the destination that are kept in memory, if it lists them
+_PART = 50  # artifacts asked for at once, by one thread
 _MOST_SIZED = 200_000  # blobs that a dry run remembers to have counted
 
 
@@ -89,7 +90,8 @@ class Comparison:
                 self._known = _Known(self.destination, self._target)
             if self._known.is_whole:
                 return [self._listed(self._known, candidate) for candidate in batch]
-            return list(self.pool.map(self._asked, batch))
+            parts = [batch[start : start + _PART] for start in range(0, len(batch), _PART)]
+            return [each for part in self.pool.map(self._asked, parts) for each in part]
         except RegistryError as error:
             raise Trouble(DESTINATION, self.destination.name, f"looking up {self._target}", error) from error
 
@@ -98,12 +100,18 @@ class Comparison:
             return {tag: known.tags.get(tag) for tag in candidate.tags}
         return {"": candidate.digest if candidate.digest in known.digests else None}
 
-    def _asked(self, candidate: Candidate) -> dict[str, Digest | None]:
-        references: Sequence[Digest | str] = candidate.tags or [candidate.digest]
-        return {
-            "" if isinstance(each, Digest) else each: resolved(self.destination, self._target, each)
-            for each in references
-        }
+    def _asked(self, part: Sequence[Candidate]) -> list[dict[str, Digest | None]]:
+        self.work.check()
+        expected = {tag: candidate.digest for candidate in part for tag in candidate.tags}
+        try:
+            there = self.destination.tags_on(self._target, expected)
+        except (Denied, NameUnknown, Unauthorized):
+            there = {}  # some refuse to tell of a project that isn't there yet
+        return [
+            {tag: there.get(tag) for tag in candidate.tags}
+            or {"": resolved(self.destination, self._target, candidate.digest)}
+            for candidate in part
+        ]
 
     def _judge(
         self, candidate: Candidate, there: dict[str, Digest | None], result: Compared, same: list[Candidate]

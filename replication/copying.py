@@ -14,6 +14,7 @@ from typing import TypeVar
 from oci.client import FetchedManifest
 from oci.digest import Digest
 from oci.errors import Denied, NameUnknown, RegistryError, Unauthorized
+from oci.transport import OffLimits
 from replication import graph, referring, sending
 from replication.failures import DESTINATION, SOURCE, Trouble, Vanished
 from replication.graph import Graph
@@ -183,6 +184,8 @@ def resolved(destination: Site, repository: str, reference: Digest | str) -> Dig
     """What the destination has under a reference. Some refuse to tell of a project that isn't there yet."""
     try:
         found = destination.resolve(repository, reference)
+    except OffLimits:
+        raise
     except (Denied, NameUnknown, Unauthorized):
         return None
     return found.digest if found else None

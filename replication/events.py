@@ -141,7 +141,7 @@ def _start(policy: Policy, rows: Sequence[Event]) -> bool:
 def _written(row: Event) -> dict[str, Any]:
     return {
         "kind": row.kind, "repository": row.repository, "digest": row.digest, "tags": row.tags, "labels": row.labels,
-        "type": row.resource_type,
+        "types": row.resource_type,
     }  # fmt: skip
 
 
@@ -203,6 +203,6 @@ def _is_selected(item: Mapping[str, Any], filters: Filters) -> bool:
     """By its labels and its type. A tag's deletion tells neither: the artifact is still here."""
     if not item["digest"]:
         return True
-    media_type, _, artifact_type = item["type"].partition(" ")
+    media_type, _, artifact_type = item["types"].partition(" ")
     kind = kinds.kind_of(media_type, artifact_type)
     return filters.takes_labels(item["labels"]) and filters.takes_kind(kind)

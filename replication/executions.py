@@ -147,12 +147,12 @@ def wind_up(execution_id: int) -> None:
 
 
 _STOP_SOME = """
-WITH some AS (
+WITH waiting AS (
     SELECT id FROM replication_task WHERE execution_id = %(execution)s AND state = 'Pending'
     LIMIT %(batch)s FOR UPDATE SKIP LOCKED
 ), stopped AS (
     UPDATE replication_task t SET state = 'Stopped', text = 'stopped before it began', ended_at = now(), sent_at = NULL
-    FROM some WHERE t.id = some.id RETURNING t.bytes_done, t.bytes_sent
+    FROM waiting WHERE t.id = waiting.id RETURNING t.bytes_done, t.bytes_sent
 )
 SELECT count(*), coalesce(sum(bytes_done), 0)::bigint, coalesce(sum(bytes_sent), 0)::bigint FROM stopped
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import DatabaseError, InterfaceError
 
+from oci.download import Corrupt
 from oci.errors import (
     BlobUnknown,
     Denied,
@@ -22,6 +23,7 @@ from oci.errors import (
     Unknown,
     Unsupported,
 )
+from oci.transport import Lasting, OffLimits
 
 SOURCE, DESTINATION = "source", "destination"
 
@@ -31,6 +33,7 @@ _ONCE_MORE = 2  # attempts at what a second look at the same bytes may cure
 
 _ADVICE: tuple[tuple[type[RegistryError], str], ...] = (
     (Unauthorized, "check the endpoint's credential, and that it isn't expired"),
+    (OffLimits, "an administrator may allow it: replication_local_addresses"),
     (Denied, "check what the endpoint's account may do there, and the room of the project"),
     (PreconditionFailed, "a rule of the project there forbids it: change the rule, or the policy's filters"),
     (TooManyRequests, "it limits how often it is asked: run the policy less often, or with a speed limit"),
@@ -67,9 +70,9 @@ def is_worth_retrying(error: Exception, attempts: int) -> bool:
         return True
     if not isinstance(error, Trouble):
         return False
-    if isinstance(error.error, DigestInvalid | SizeInvalid | ManifestUnknown | NameUnknown):
+    if isinstance(error.error, DigestInvalid | SizeInvalid | ManifestUnknown | NameUnknown | Corrupt):
         return attempts < _ONCE_MORE
-    return isinstance(error.error, _TRANSIENT)
+    return isinstance(error.error, _TRANSIENT) and not isinstance(error.error, Lasting)
 
 
 def seconds_asked(error: Exception) -> float | None:

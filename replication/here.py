@@ -96,6 +96,11 @@ class Here:
         row = rows.filter(**by).values_list("digest", "media_type").first()
         return Found(Digest.parse(row[0]), row[1], 0) if row else None
 
+    def tags_on(self, repository: str, expected: Mapping[str, Digest]) -> Mapping[str, Digest | None]:
+        rows = Tag.objects.filter(repository__name=repository, name__in=expected)
+        there = dict(rows.values_list("name", "manifest__digest"))
+        return {tag: Digest.parse(there[tag]) if tag in there else None for tag in expected}
+
     def manifest(self, repository: str, reference: Digest | str) -> FetchedManifest | None:
         try:
             stored = manifests.find(repository, reference)

@@ -242,7 +242,7 @@ class Transfer(models.Model):
 class Event(models.Model):
     """Something happened here that policies may follow; written in its transaction, gone when they have.
 
-    What is deleted can't be looked up any more: so its kind and its labels stand here.
+    What is deleted can't be looked up any more: so its types and its labels stand here.
     """
 
     kind = models.CharField(max_length=16, help_text="push, delete, retag")

@@ -70,6 +70,9 @@ class Site(Protocol):
 
     def resolve(self, repository: str, reference: Digest | str) -> Found | None: ...
 
+    def tags_on(self, repository: str, expected: Mapping[str, Digest]) -> Mapping[str, Digest | None]:
+        """What each of these tags is on; quickest where it is what is expected."""
+
     def manifest(self, repository: str, reference: Digest | str) -> FetchedManifest | None: ...
 
     def referrers(self, repository: str, digest: Digest) -> Iterator[Digest]: ...

@@ -49,6 +49,9 @@ class There:
         info = self._client.head_manifest(repository, reference)
         return Found(info.digest, info.media_type, info.size) if info else None
 
+    def tags_on(self, repository: str, expected: Mapping[str, Digest]) -> Mapping[str, Digest | None]:
+        return self._client.tags_on(repository, expected)
+
     def manifest(self, repository: str, reference: Digest | str) -> FetchedManifest | None:
         return self._client.get_manifest(repository, reference)
 

@@ -90,7 +90,7 @@ def done(endpoint: int | None, digest: Digest, claim: str) -> None:
 
 def release(endpoint: int | None, digest: Digest, claim: str) -> None:
     """Let another take it up where it is."""
-    _ours(endpoint, digest, claim).update(worker="", lease_until=Now() - timedelta(milliseconds=1))
+    _ours(endpoint, digest, claim).update(worker="", lease_until=Now() - timedelta(seconds=1))
 
 
 def _ours(endpoint: int | None, digest: Digest, claim: str):  # type: ignore[no-untyped-def]

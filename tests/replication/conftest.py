@@ -8,6 +8,7 @@ import pytest
 from django.db import connection
 
 from audit import Context
+from configuration import values
 from oci.client import RegistryClient
 from oci.digest import Digest
 from oci.registry import MemoryRegistry
@@ -129,7 +130,9 @@ class Bench:
 
 
 @pytest.fixture
-def bench(transactional_db, upstream, project, messages, threads_end) -> Bench:
+def bench(transactional_db, upstream, project, messages, threads_end, monkeypatch) -> Bench:
+    monkeypatch.setenv("ROADSTEAD_CONFIG_REPLICATION_LOCAL_ADDRESSES", "true")
+    values.forget()
     return Bench(messages, project)
 
 
