@@ -73,8 +73,8 @@ class RegistryClient:
     redirect or a realm leads; `proxied` takes the environment's proxies. ValueError: an address or a CA that is none.
 
     A call that may be repeated is made up to `tries` times. After a timeout that ran out the registry is left alone for
-    `rest` seconds: calls answer Unavailable without waiting. `called` is what errors call the registry, for those who
-    may not learn its host. All failures are of `oci.errors`; Lasting and Corrupt are Unavailable that won't pass.
+    `rest` seconds: calls answer Unavailable without waiting. `called` is for our own registry: what errors call it, for
+    those who may not learn its host. All failures are of `oci.errors`; Lasting and Corrupt are Unavailable to stay.
     """
 
     def __init__(
@@ -95,7 +95,8 @@ class RegistryClient:
         rest: float = 0.0,
         called: str = "",
     ) -> None:
-        reach = Reach(insecure=insecure, ca=ca, private=private, proxied=proxied, hurry=connect_timeout)
+        roads = {"insecure": insecure, "private": private, "proxied": proxied, "watched": not called}
+        reach = Reach(**roads, ca=ca, hurry=connect_timeout)
         telling = {"called": called, "user_agent": user_agent}
         self._transport = Transport(base_url, timeout=timeout, pool_size=pool_size, reach=reach, rest=rest, **telling)
         self._session = Session(self._transport, credential, tries)
@@ -168,7 +169,12 @@ class RegistryClient:
     def mount_blob(self, name: str, digest: Digest, source: str) -> bool:
         """Take the blob over from the repository `source`; False where that doesn't hold it, or may not be pulled."""
         query = urlencode({"mount": str(digest), "from": source})
-        request = Request(method="POST", target=f"{self._uploads(name)}?{query}", scope=(*push(name), *pull(source)))
+        request = Request(
+            method="POST",
+            target=f"{self._uploads(name)}?{query}",
+            idempotent=self.tries > 1,
+            scope=(*push(name), *pull(source)),
+        )
         try:
             answer = self._session.call(request, {_CREATED, _ACCEPTED})
         except (Unauthorized, Denied, NameUnknown, BlobUnknown, Unsupported):
@@ -353,8 +359,9 @@ class RegistryClient:
         try:
             for page in listing.pages(self._transport, self._page, request):
                 yield from listing.names(page.payload, "tags", listing.TAG, self._transport.who)
-        except NameUnknown:
-            return
+        except RegistryError as error:
+            if error.status != _MISSING:
+                raise
 
     def _page(self, request: Request) -> Answer:
         return self._session.call(request, {_OK}, limit=listing.MAX_PAGE)

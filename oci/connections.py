@@ -43,13 +43,15 @@ class AddressForbidden(HTTPError):
 class Reach:
     """How hosts are reached: `insecure` verifies no certificate; `ca` is PEM, in place of the system's authorities;
     without `private` no address of this machine, its link or its cloud is connected to; `proxied` takes the proxies
-    that the environment names; `hurry` is how many seconds a connection may take to come about."""
+    that the environment names; `hurry` is how many seconds a connection may take to come about. Answers are `watched`
+    for being too slow or without end, line by line: a registry of our own needs no such care."""
 
     insecure: bool = False
     ca: str = ""
     private: bool = True
     proxied: bool = False
     hurry: float = 10.0
+    watched: bool = True
 
 
 class Connections:
@@ -57,7 +59,7 @@ class Connections:
 
     def __init__(self, reach: Reach, pool_size: int) -> None:
         self.ended = threading.Event()
-        self._reach = reach
+        self.reach = reach
         self._pool_size = pool_size
         self._context = _context(reach) if reach.insecure or reach.ca else None
         self._pools: dict[Origin, urllib3.HTTPConnectionPool] = {}
@@ -101,7 +103,7 @@ class Connections:
         """Connect to the first address of `host` that answers. One that isn't `trusted` may not lead to this machine:
         the address that is connected to is the one that was judged, so that no second look at DNS can differ."""
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        allowed = [each for each in found if trusted or self._reach.private or not is_forbidden(str(each[4][0]))]
+        allowed = [each for each in found if trusted or self.reach.private or not is_forbidden(str(each[4][0]))]
         if found and not allowed:
             raise AddressForbidden(f"{found[0][4][0]}")
         failure: OSError = OSError("its name has no address")
@@ -130,15 +132,12 @@ class Connections:
         connection.connect()
         return cast("socket.socket", connection.sock)
 
-    def hurry(self) -> float:
-        return self._reach.hurry
-
     def _new_pool(self, origin: Origin) -> urllib3.HTTPConnectionPool:
         literal = as_literal(origin.host)
-        if not self._reach.private and (origin.host == "localhost" or (literal and is_forbidden(literal))):
+        if not self.reach.private and (origin.host == "localhost" or (literal and is_forbidden(literal))):
             raise AddressForbidden(origin.host)  # here, for a proxy would go there
         options: dict[str, Any] = {"maxsize": self._pool_size, "retries": False, "connections": self}
-        proxy = _proxy_of(origin) if self._reach.proxied else None
+        proxy = _proxy_of(origin) if self.reach.proxied else None
         if proxy is not None:
             headers = urllib3.make_headers(proxy_basic_auth=unquote(proxy.auth)) if proxy.auth else {}
             tunnels = ProxyConfig(None, use_forwarding_for_https=False, assert_hostname=None, assert_fingerprint=None)
@@ -249,7 +248,7 @@ class _BoundedLines(io.BufferedReader):
         return super().readinto(buffer)
 
 
-class _PacedResponse(http.client.HTTPResponse):
+class _WatchedResponse(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *arguments: Any, **options: Any) -> None:
         super().__init__(sock, *arguments, **options)
         self.fp = _BoundedLines(_Paced(self.fp.detach(), sock))
@@ -259,11 +258,11 @@ class _Connection(HTTPConnection):
     """urllib3 lets the timeout for connecting bound each send too: a registry that pauses to write would fail an
     upload. So connections have the patient timeout throughout, and only `connect` is in a hurry."""
 
-    response_class = _PacedResponse
-
     def __init__(self, *arguments: Any, connections: Connections, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._connections = connections
+        if connections.reach.watched:
+            self.response_class = _WatchedResponse
 
     def _new_conn(self) -> socket.socket:
         try:
@@ -279,7 +278,7 @@ class _Connection(HTTPConnection):
             raise NewConnectionError(self, str(error)) from error
 
     def connect(self) -> None:
-        patience, self.timeout = self.timeout, self._connections.hurry()
+        patience, self.timeout = self.timeout, self._connections.reach.hurry
         try:
             super().connect()
         finally:

@@ -33,7 +33,7 @@ class Listener:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self.port: int = self._server.server_address[1]
         self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, name="listener", daemon=True
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, name="listener", daemon=True
         )
         self._thread.start()
 

@@ -41,6 +41,7 @@ UNSATISFIABLE = 416
 SERVER_ERROR = 500
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _IDEMPOTENT = frozenset({"GET", "HEAD", "DELETE"})
+_AMBIGUOUS = frozenset({400, 404})
 _SHOWN = 300
 
 
@@ -243,8 +244,10 @@ class Transport:
         self._check_ended()
         if response.status not in expected:
             raise self._refusal(response, bytes(payload), who)
-        if len(payload) > limit or (broken and response.status != UNSATISFIABLE):
-            raise Unavailable(f"the answer of {who or self.who} broke off or has no end") from broken
+        if len(payload) > limit:
+            raise Lasting(f"the answer of {who or self.who} is longer than {limit} bytes")
+        if broken and response.status != UNSATISFIABLE:
+            raise Unavailable(f"the answer of {who or self.who} broke off") from broken
         return Answer(response.status, response.headers, bytes(payload))
 
     def _refusal(self, response: Response, payload: bytes, who: str) -> RegistryError:
@@ -253,9 +256,10 @@ class Transport:
         code, message, detail = _first_error(payload)
         error = from_answer(response.status, code, message, detail)
         if self._named:
-            words = message if message and response.status >= SERVER_ERROR else error.message
-            said = "".join(each if each.isprintable() else " " for each in words)[:_SHOWN]
-            error = type(error)(f"{who or self.who} answered {response.status}: {said}", detail)
+            unknown = not code and not message and response.status in _AMBIGUOUS
+            said = message if message and response.status >= SERVER_ERROR else error.message
+            shown = "" if unknown else ": " + "".join(each if each.isprintable() else " " for each in said)[:_SHOWN]
+            error = type(error)(f"{who or self.who} answered {response.status}{shown}", detail)
         error.retry_after = retry_after(response.headers.get("Retry-After"))
         return error
 

@@ -312,6 +312,13 @@ def stuck_reading(connection):
     connection.recv(1)
 
 
+def stuck_to_the_end(connection):
+    """With the connection as the end of the answer: HTTP's layers let go of it, and the client must not."""
+    read_head(connection)
+    connection.sendall(OK + b"Connection: close\r\n\r\n" + bytes(PIECE))
+    connection.recv(1)
+
+
 def never_reading(connection):
     read_head(connection)
     connection.sendall(b"HTTP/1.1 202 Accepted\r\nLocation: /v2/p/r/blobs/uploads/x\r\nContent-Length: 0\r\n\r\n")
@@ -334,11 +341,19 @@ def zeros():
     [
         (silent, lambda client: client.ping()),
         (stuck_reading, lambda client: list(client.get_blob("p/r", DIGEST))),
+        (stuck_to_the_end, lambda client: list(client.get_blob("p/r", DIGEST))),
         (never_reading, lambda client: client.upload_blob("p/r", DIGEST, 10**10, lambda _: zeros())),
         (answering(b"HTTP/1.1 429 x\r\nRetry-After: 50\r\nContent-Length: 0\r\n\r\n"), lambda client: client.ping()),
         (lambda _: None, lambda client: client.ping()),
     ],
-    ids=["waiting for an answer", "in a blob", "in an upload that nobody reads", "told to wait", "trying again"],
+    ids=[
+        "waiting for an answer",
+        "in a blob",
+        "in an endless one",
+        "in an upload that nobody reads",
+        "told to wait",
+        "trying again",
+    ],
 )
 def test_all_that_goes_on_ends_at_once(behave, call):
     with raw_server(behave) as port:

@@ -14,7 +14,7 @@ from oci.client import RegistryClient
 from oci.credential import Credential
 from oci.digest import Digest
 from oci.doorman import TokenDoorman
-from oci.errors import Denied, Unavailable
+from oci.errors import Denied, RegistryError, Unavailable
 from oci.listener import Listener, Reply
 from oci.registry import MemoryRegistry
 from oci.transport import Lasting
@@ -237,7 +237,9 @@ def test_what_keeps_a_registry_from_answering_is_said_with_its_host():
 
 def test_what_a_registry_answers_is_said_with_its_host(memory, memory_client):
     words = b'{"errors":[{"code":"DENIED","message":"push to\\r\\n it is not for you"}]}'
-    memory.faults = [Reply(403, {}, words), Reply(403), Reply(500, {}, words), Reply(301, {"Location": "https://x/"})]
+    memory.faults = [
+        *(Reply(403, {}, words), Reply(403), Reply(500, {}, words), Reply(301, {"Location": "https://x/"}), Reply(404)),
+    ]
     who = rf"^127\.0\.0\.1:{memory.port}"
     with pytest.raises(Denied, match=rf"{who} answered 403: push to   it is not for you$"):
         memory_client.start_upload("p/r")
@@ -246,6 +248,8 @@ def test_what_a_registry_answers_is_said_with_its_host(memory, memory_client):
     with pytest.raises(Unavailable, match=rf"{who} answered 500: push to"):
         memory_client.start_upload("p/r")
     with pytest.raises(Lasting, match=rf"{who} redirects"):
+        memory_client.start_upload("p/r")
+    with pytest.raises(RegistryError, match=rf"{who} answered 404$"):
         memory_client.start_upload("p/r")
 
 
