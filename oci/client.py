@@ -265,6 +265,7 @@ class RegistryClient:
     # Manifests
 
     def put_manifest(self, name: str, reference: Digest | str, media_type: str, payload: bytes) -> None:
+        """DigestInvalid where the registry says that it has stored something else."""
         request = Request(
             method="PUT",
             target=self._manifest(name, reference),
@@ -274,7 +275,11 @@ class RegistryClient:
             timeout=self._commit_timeout if self.tries > 1 else None,
             scope=push(name),
         )
-        self._session.call(request, {_CREATED})
+        stored = self._digest_in(self._session.call(request, {_CREATED}))
+        sent = reference if isinstance(reference, Digest) else Digest.of(payload)
+        # By another algorithm it is the registry's own name for the same.
+        if stored is not None and stored != sent and stored.algorithm == sent.algorithm:
+            raise DigestInvalid(f"{self._transport.who} says that it has stored {sent} as {stored}")
 
     def head_manifest(self, name: str, reference: Digest | str) -> ManifestInfo | None:
         """What the registry says of a manifest; it is fetched where that tells too little."""

@@ -32,7 +32,7 @@ _TRANSIENT = (Unavailable, TooManyRequests, Unknown, BlobUnknown, ManifestBlobUn
 _ONCE_MORE = 2  # attempts at what a second look at the same bytes may cure
 
 _ADVICE: tuple[tuple[type[RegistryError], str], ...] = (
-    (Unauthorized, "check the endpoint's credential, and that it isn't expired"),
+    (Unauthorized, "check the endpoint's credential: that it isn't expired, and that its account may do this there"),
     (OffLimits, "an administrator may allow it: replication_local_addresses"),
     (Denied, "check what the endpoint's account may do there, and the room of the project"),
     (PreconditionFailed, "a rule of the project there forbids it: change the rule, or the policy's filters"),

@@ -11,7 +11,7 @@ from oci.addresses import Origin, is_forbidden
 from oci.bodies import PIECE
 from oci.client import RegistryClient
 from oci.digest import Digest
-from oci.errors import Denied, RegistryError, Unavailable
+from oci.errors import Denied, DigestInvalid, RegistryError, Unavailable
 from oci.listener import Listener, Reply
 from oci.manifest import OCI_INDEX
 from oci.transport import MAX_ANSWER, Lasting, Request
@@ -247,6 +247,22 @@ def test_an_odd_answer_is_a_typed_error_at_worst(answer, call):
             call(client_at(port))
         except RegistryError as error:
             assert error.message  # noqa: PT017  # either way is right
+
+
+@pytest.mark.parametrize("reference", ["latest", DIGEST])
+def test_a_registry_that_stores_a_manifest_as_something_else_is_found_out(reference):
+    told = [str(Digest.of(b"other")), str(DIGEST), str(Digest.of(b"other", "sha512")), None]
+    replies = [Reply(201, {"Docker-Content-Digest": digest} if digest else {}) for digest in told]
+    listener = Listener(lambda *_: replies.pop(0))
+    client = client_at(listener.port)
+    try:
+        with pytest.raises(DigestInvalid, match="says that it has stored"):
+            client.put_manifest("p/r", reference, OCI_INDEX, HELLO)
+        for _ in told[1:]:
+            client.put_manifest("p/r", reference, OCI_INDEX, HELLO)
+    finally:
+        client.close()
+        listener.stop()
 
 
 def test_a_compressed_answer_is_not_unpacked():
