@@ -33,7 +33,11 @@ class Group:
 
 
 _EVERYBODYS = [Entry("start", _("Home"), "home"), Entry("projects", _("Projects"), "folders")]
-_ADMINISTRATION: list[Entry] = []
+_ADMINISTRATION = [
+    Entry("system-robots", _("Robots"), "robot", "robot:list"),
+    Entry("system-labels", _("Labels"), "tags", "label:update"),
+    Entry("system-trail", _("Audit log"), "history", "audit-log:list"),
+]
 _HELP = [Entry("reference", _("REST API"), "code")]
 
 

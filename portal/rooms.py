@@ -32,7 +32,15 @@ class Tab:
     permission: str
 
 
-_TABS = (Tab("project", gettext_lazy("Repositories"), "package", "repository:list"),)
+_TABS = (
+    Tab("project", gettext_lazy("Repositories"), "package", "repository:list"),
+    Tab("members", gettext_lazy("Members"), "users", "member:list"),
+    Tab("robots", gettext_lazy("Robots"), "robot", "robot:list"),
+    Tab("labels", gettext_lazy("Labels"), "tags", "label:list"),
+    Tab("rules", gettext_lazy("Immutable tags"), "lock", "immutable-tag:list"),
+    Tab("logs", gettext_lazy("Logs"), "history", "log:list"),
+    Tab("settings", gettext_lazy("Settings"), "settings", "project:update"),
+)
 
 
 @dataclass(frozen=True, slots=True)

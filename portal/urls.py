@@ -3,13 +3,40 @@
 A repository's name has slashes, so `/-/` ends it: no name holds that.
 """
 
-from django.urls import path
+from collections.abc import Callable
 
-from portal import artifacts, copying, marking, oidc, projects, repositories, signing, views
+from django.http import HttpResponse
+from django.urls import URLPattern, path
+
+from portal import (
+    artifacts,
+    copying,
+    immutable,
+    labels,
+    marking,
+    members,
+    oidc,
+    projects,
+    repositories,
+    robots,
+    settings,
+    signing,
+    trails,
+    views,
+)
 
 _PROJECT = "projects/<str:name>"
 _REPOSITORY = f"{_PROJECT}/repositories/<path:repository>"
 _ARTIFACT = f"{_REPOSITORY}/-/artifacts/<str:digest>"
+
+
+def _of_both(place: str, view: Callable[..., HttpResponse], name: str) -> list[URLPattern]:
+    """A page that a project has and the installation too."""
+    return [
+        path(f"{_PROJECT}/{place}", view, name=name),
+        path(f"administration/{place}", view, name=f"system-{name}"),
+    ]
+
 
 urlpatterns = [
     path("", views.start, name="start"),
@@ -28,6 +55,28 @@ urlpatterns = [
     path(_PROJECT, repositories.repositories_of, name="project"),
     path(f"{_PROJECT}/star", projects.star, name="star"),
     path(f"{_PROJECT}/delete", projects.delete, name="delete-project"),
+    path(f"{_PROJECT}/members", members.members, name="members"),
+    path(f"{_PROJECT}/members/new", members.add, name="add-member"),
+    path(f"{_PROJECT}/members/<int:member_id>/role", members.change_role, name="change-role"),
+    path(f"{_PROJECT}/members/<int:member_id>/remove", members.remove, name="remove-member"),
+    path(f"{_PROJECT}/rules", immutable.rules, name="rules"),
+    path(f"{_PROJECT}/rules/new", immutable.new, name="new-rule"),
+    path(f"{_PROJECT}/rules/preview", immutable.preview, name="preview-rule"),
+    path(f"{_PROJECT}/rules/<int:rule_id>", immutable.edit, name="edit-rule"),
+    path(f"{_PROJECT}/rules/<int:rule_id>/switch", immutable.switch, name="switch-rule"),
+    path(f"{_PROJECT}/rules/<int:rule_id>/delete", immutable.delete, name="delete-rule"),
+    path(f"{_PROJECT}/logs", trails.of_project, name="logs"),
+    path(f"{_PROJECT}/settings", settings.settings, name="settings"),
+    *_of_both("robots", robots.robots_of, "robots"),
+    *_of_both("robots/new", robots.new, "new-robot"),
+    *_of_both("robots/<int:robot_id>/secret", robots.refresh, "refresh-robot"),
+    *_of_both("robots/<int:robot_id>/switch", robots.switch, "switch-robot"),
+    *_of_both("robots/<int:robot_id>/delete", robots.delete, "delete-robot"),
+    *_of_both("labels", labels.labels_of, "labels"),
+    *_of_both("labels/new", labels.new, "new-label"),
+    *_of_both("labels/<int:label_id>", labels.edit, "edit-label"),
+    *_of_both("labels/<int:label_id>/delete", labels.delete, "delete-label"),
+    path("administration/trail", trails.of_everything, name="system-trail"),
     path(_ARTIFACT, artifacts.artifact, name="artifact"),
     path(f"{_ARTIFACT}/delete", artifacts.delete, name="delete-artifact"),
     path(f"{_ARTIFACT}/tags", marking.add_tag, name="add-tag"),

@@ -65,6 +65,13 @@ def _selects(decoration: str, pattern: str, name: str) -> bool:
     return compiled(pattern).matches(name) != decoration.lower().endswith("excludes")
 
 
+def draft(repositories: Selector, tags: Selector) -> Rules:
+    """One rule that isn't made yet, to see what it would cover. Raises InvalidImmutableRule."""
+    _check(repositories, "repository", REPOSITORY_DECORATIONS)
+    _check(tags, "tag", TAG_DECORATIONS)
+    return Rules([(repositories.decoration, repositories.pattern, tags.decoration, tags.pattern)])
+
+
 _IN_FORCE = """
 SELECT repository_decoration, repository_pattern, tag_decoration, tag_pattern
 FROM projects_immutablerule WHERE project_id = %s AND NOT disabled

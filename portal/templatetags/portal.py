@@ -42,6 +42,11 @@ _ACCESSORIES = {
     "sbom.harbor": gettext_lazy("SBOM"),
     "subject.accessory": gettext_lazy("Attached"),
 }
+_RESULTS = {
+    "success": gettext_lazy("done"),
+    "failure": gettext_lazy("failed"),
+    "denied": gettext_lazy("denied"),
+}
 _LATELY = timedelta(days=30)
 _SHORT = 12  # digits of a digest that people are shown
 
@@ -160,3 +165,21 @@ def swatch(color: str) -> SafeString | str:
         '<rect width="1" height="1" fill="{}"/></svg>',
         color,
     )
+
+
+@register.simple_tag(takes_context=True)
+def to(context: template.Context, name: str, *args: object) -> str:
+    """The address of a page that projects and the installation have alike."""
+    return str(context["scope"].url(name, *args))
+
+
+@register.filter
+def action(permission: str) -> str:
+    """What a permission lets one do, without on what."""
+    return permission.partition(":")[2]
+
+
+@register.filter
+def result(word: str) -> str:
+    """How a deed went, in the reader's words."""
+    return str(_RESULTS.get(word, word))

@@ -6,6 +6,7 @@ from django.db import connection
 import audit
 from api import log_filters, logs
 from api.log_filters import RECORDS
+from audit import trail
 from audit.models import AuditRecord
 from db.prepared import planned_anew
 from rbac.models import User
@@ -127,7 +128,7 @@ def test_who_administers_many_projects_reads_the_log_of_each(owner, monkeypatch)
 
 
 def test_what_would_look_through_too_much_is_refused(owner, root, monkeypatch):
-    monkeypatch.setattr(log_filters, "_DEAREST", 0.0)
+    monkeypatch.setattr(trail, "_DEAREST", 0.0)
     answer = root.get("audit-logs", q="resource=~x")
     assert error_of(answer) == (400, "BAD_REQUEST")
     assert "op_time" in answer.json()["errors"][0]["message"]

@@ -14,9 +14,15 @@ from tests.provider import items_for
 
 pytestmark = pytest.mark.django_db
 
-PATHS = ["/", "/account/sign-in", "/account/sign-out-everywhere", "/c/login", "/c/log_out"]
+PATHS = [
+    "/", "/account/sign-in", "/account/sign-out-everywhere", "/c/login", "/c/log_out", "/account/preferences",
+    "/account/resume", "/search", "/projects", "/projects/library", "/new-project", "/administration/trail",
+]  # fmt: skip
 OIDC = ["/c/oidc/login", "/c/oidc/callback", "/c/oidc/onboard"]
-NAMES = ["principal", "password", "csrf_token", "username", "redirect_url", "state", "code", "iss", "error"]
+NAMES = [
+    "principal", "password", "csrf_token", "username", "redirect_url", "state", "code", "iss", "error", "then", "kept",
+    "q", "sort", "after", "before", "show", "language", "theme", "name", "as", "since",
+]  # fmt: skip
 # What fits a header's line: WSGI hands it over as latin-1.
 TEXT = st.text(st.characters(min_codepoint=0x21, max_codepoint=0xFF, exclude_characters=";,"), max_size=60)
 COOKIES = st.dictionaries(st.sampled_from(["sid", "oidc_attempt", "oidc_newcomer", "x"]), TEXT)

@@ -1,0 +1,140 @@
+"""The portal in a browser: what it looks like, that everybody can use it, and that nothing in it is carried out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.flows.chromium import Chromium, running_chromium
+from tests.flows.stacks import CHECKOUT, Running
+from tests.flows.world import PASSWORD, World
+
+SHOTS = CHECKOUT / "var" / "screenshots"
+DESKTOP, PHONE = (1280, 800), (390, 844)
+AXE = CHECKOUT / "node_modules" / "axe-core" / "axe.min.js"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+WATCH = """
+window.wrongs = [];
+addEventListener('error', event => wrongs.push(event.message));
+addEventListener('unhandledrejection', event => wrongs.push(String(event.reason)));
+addEventListener('securitypolicyviolation', event => wrongs.push(`${event.violatedDirective} ${event.blockedURI}`));
+"""
+RUN = """
+rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})
+    .then(found => found.violations.map(each => `${each.id}: ${each.nodes[0].html}`))
+"""
+_WEB = "/projects/web"
+_SHOP = f"{_WEB}/repositories/storefront"
+# What a project's administrator sees, by the name of its picture. {} is the digest of storefront:v2.0.0.
+PAGES = {
+    "home": "/",
+    "search": "/search?q=store",
+    "projects": "/projects",
+    "projects-nothing": "/projects?q=nothing",
+    "new-project": "/new-project",
+    "project": _WEB,
+    "project-empty": "/projects/data-platform",
+    "repository": _SHOP,
+    "repository-index": f"{_WEB}/repositories/gateway",
+    "repository-describe": f"{_SHOP}/-/describe",
+    "repository-delete": f"{_SHOP}/-/delete",
+    "artifact": f"{_SHOP}/-/artifacts/{{}}",
+    "artifact-labels": f"{_SHOP}/-/artifacts/{{}}/labels",
+    "artifact-copy": f"{_SHOP}/-/artifacts/{{}}/copy",
+    "members": f"{_WEB}/members",
+    "member-new": f"{_WEB}/members/new",
+    "robots": f"{_WEB}/robots",
+    "robot-new": f"{_WEB}/robots/new",
+    "labels": f"{_WEB}/labels",
+    "label-new": f"{_WEB}/labels/new",
+    "rules": f"{_WEB}/rules",
+    "rule-new": f"{_WEB}/rules/new",
+    "logs": f"{_WEB}/logs",
+    "settings": f"{_WEB}/settings",
+    "not-there": "/projects/nowhere",
+    "hostile": "/projects/mobile/repositories/hostile",
+}
+ADMINISTRATION = {
+    "system-robots": "/administration/robots",
+    "system-robot-new": "/administration/robots/new",
+    "system-labels": "/administration/labels",
+    "system-trail": "/administration/trail",
+}
+
+
+@pytest.fixture(scope="module")
+def world(stack: Running) -> World:
+    return World(stack).build()
+
+
+@pytest.fixture(scope="module")
+def chromium(workspace: Path) -> Iterator[Chromium]:
+    with running_chromium(workspace / "portal") as browser:
+        browser.before_each_page(WATCH)
+        yield browser
+
+
+@pytest.fixture
+def browser(chromium: Chromium) -> Chromium:
+    chromium.forget()
+    chromium.emulate(*DESKTOP)
+    return chromium
+
+
+def sign_in(browser: Chromium, world: World, name: str) -> None:
+    password = world.stack.admin_password if name == "admin" else PASSWORD
+    browser.go(f"{world.stack.url}/account/sign-in")
+    fill(browser, principal=name, password=password)
+    submit(browser)
+
+
+def fill(browser: Chromium, **fields: str) -> None:
+    for name, value in fields.items():
+        browser.evaluate(f"document.querySelector('main [name={name}]').value = {json.dumps(value)}; null")
+
+
+def submit(browser: Chromium, button: str = "main form button[type=submit]") -> None:
+    browser.leave_by(f"document.querySelector({json.dumps(button)}).click()")
+
+
+def digest(world: World, repository: str, tag: str) -> str:
+    project, _, rest = repository.partition("/")
+    path = f"projects/{project}/repositories/{rest.replace('/', '%252F')}/artifacts/{tag}"
+    return str(world.api.get(f"{world.stack.url}/api/v2.0/{path}", timeout=30).json()["digest"])
+
+
+def look_at(browser: Chromium, world: World, name: str, path: str) -> list[str]:
+    """A page on a light desktop and a dark phone: its pictures, and what is wrong with it."""
+    wrong: list[str] = []
+    for shape, size in (("desktop", DESKTOP), ("phone", PHONE)):
+        browser.emulate(*size, dark=shape == "phone")
+        browser.go(world.stack.url + path)
+        browser.screenshot(SHOTS / f"{name}-{shape}.png")
+        browser.evaluate(AXE.read_text() + "; null")
+        found = browser.evaluate(f"({RUN})({json.dumps(RULES)})")
+        if browser.evaluate("document.documentElement.scrollWidth > innerWidth + 1"):
+            found.append("wider than the screen")
+        if browser.evaluate("document.title") == "owned":
+            found.append("carried out")
+        wrong += [f"{name} {shape}: {each}" for each in [*found, *browser.evaluate("wrongs")]]
+    return wrong
+
+
+def test_every_page_can_be_used_by_everybody_and_nothing_in_it_is_carried_out(world: World, browser: Chromium):
+    found = digest(world, "web/storefront", "v2.0.0")
+    hostile = f"/projects/mobile/repositories/hostile/-/artifacts/{digest(world, 'mobile/hostile', 'latest')}"
+    outside = {"welcome": "/", "sign-in": "/account/sign-in", "public-projects": "/projects"}
+    wrong = [each for name, path in outside.items() for each in look_at(browser, world, name, path)]
+    browser.emulate(*DESKTOP)
+    sign_in(browser, world, "grace")
+    for name, path in {**PAGES, "hostile-artifact": hostile}.items():
+        wrong += look_at(browser, world, name, path.format(found))
+    browser.emulate(*DESKTOP)
+    browser.forget()
+    sign_in(browser, world, "admin")
+    for name, path in {"admin-home": "/", **ADMINISTRATION}.items():
+        wrong += look_at(browser, world, name, path)
+    assert wrong == []
