@@ -94,8 +94,15 @@ def _surroundings(request: HttpRequest) -> dict[str, Any]:
         "secure": request.is_secure(),
         "theme": languages.theme_of(request),
         "languages": settings.LANGUAGES,
-        "here": request.get_full_path() if request.method == "GET" else request.path,
+        "here": _here(request),
     }
+
+
+def _here(request: HttpRequest) -> str:
+    """Where to come back to. What a provider's answer holds is nobody's to read off a page."""
+    if request.path.startswith("/c/"):
+        return START
+    return request.get_full_path() if request.method == "GET" else request.path
 
 
 def refusal(request: HttpRequest, error: errors.PageError) -> HttpResponse:
