@@ -28,8 +28,9 @@ def workspace() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def stack(workspace: Path) -> Iterator[Running]:
-    # The balancers of the TLS stories stand on this machine.
-    with running_stack(workspace / "stack", ROADSTEAD_TRUSTED_PROXIES="127.0.0.1") as running:
+    # The balancers of the TLS stories stand on this machine, and so do the registries that are replicated to.
+    settings = {"ROADSTEAD_TRUSTED_PROXIES": "127.0.0.1", "ROADSTEAD_CONFIG_REPLICATION_LOCAL_ADDRESSES": "true"}
+    with running_stack(workspace / "stack", durable=False, **settings) as running:
         yield running
 
 

@@ -11,7 +11,7 @@ from tests.flows.conformance import pushes
 from tests.flows.content import image
 from tests.flows.harbor import unused
 from tests.flows.programs import PASSWORD, Terraform
-from tests.flows.stacks import Running
+from tests.flows.stacks import Running, eventually
 from tests.flows.strict import Document
 
 
@@ -297,3 +297,77 @@ def test_terraform_signs_in_by_a_session(stack: Running, document: Document):
     token = refused.headers["X-Harbor-CSRF-Token"]
     again = session.exchange("POST", "/projects", body, X_Harbor_CSRF_Token=token, Cookie=f"{sid}; {cookie}")
     assert again.status == 201, again.what
+
+
+def harbor_registry(url: str, name: str, **more: Any) -> dict[str, Any]:
+    """The body of terraform's harbor_registry, which leaves out what is empty."""
+    return {"name": name, "url": url, "type": "docker-registry", "credential": {"type": "basic"}, **more}
+
+
+def test_terraform_keeps_a_registry(terraform: Terraform, distribution: str):
+    name = unused("tf")
+    place = terraform.make("/registries", harbor_registry(distribution, name))
+    assert place.startswith("/registries/")
+    read = terraform.send("GET", place)
+    assert (read["name"], read["url"], read["type"], read["status"]) == (
+        name,
+        distribution,
+        "docker-registry",
+        "healthy",
+    )
+    terraform.send("PUT", place, {"name": name, "url": distribution, "description": "over there"})
+    assert terraform.send("GET", place)["description"] == "over there"
+    found = terraform.send("GET", f"/registries?name={name}")
+    assert [f"/registries/{each['id']}" for each in found] == [place]
+    terraform.send("DELETE", place)
+    terraform.send("GET", place, status=404)
+
+
+@pytest.mark.parametrize(
+    "trigger",
+    [
+        {"type": "manual", "trigger_settings": {}},
+        {"type": "scheduled", "trigger_settings": {"cron": "0 0/15 * * * *"}},
+        {"type": "event_based", "trigger_settings": {}},
+    ],
+)
+def test_terraform_keeps_a_replication(terraform: Terraform, distribution: str, trigger: dict[str, Any]):
+    registry = terraform.make("/registries", harbor_registry(distribution, unused("tf")))
+    name, elsewhere = unused("tf"), {"id": int(registry.rpartition("/")[2])}
+    body = {
+        "name": name,
+        "id": 0,
+        "src_registry": {},
+        "dest_registry": elsewhere,
+        "dest_namespace": "mirror",
+        "dest_namespace_replace_count": 0,
+        "trigger": trigger,
+        "enabled": True,
+        "override": True,
+        "filters": [
+            {"type": "name", "value": f"{unused('none')}/**"},
+            {"type": "tag", "value": "3.*.*", "decoration": "matches"},
+            {"type": "resource", "value": "artifact"},
+            {"type": "label", "value": ["qa"]},
+        ],
+    }
+    place = terraform.make("/replication/policies", body)
+    read = terraform.send("GET", place)
+    assert (read["src_registry"]["id"], read["dest_registry"]["id"]) == (0, elsewhere["id"])
+    assert {each: read[each] for each in set(body) - {"id", "src_registry", "dest_registry"}} == {
+        each: body[each] for each in set(body) - {"id", "src_registry", "dest_registry"}
+    }
+    terraform.send("PUT", place, body | {"enabled": False, "dest_namespace": "other"})
+    read = terraform.send("GET", place)
+    assert (read["enabled"], read["dest_namespace"], read["override"]) == (False, "other", True)
+    terraform.send("PUT", place, body)
+    terraform.make("/replication/executions", {"policy_id": read["id"]})  # execute_on_changed
+    eventually(lambda: not _goes_on(terraform, read["id"]), "the execution ends")
+    terraform.send("DELETE", place)
+    terraform.send("GET", place, status=404)
+    terraform.send("DELETE", registry)
+
+
+def _goes_on(terraform: Terraform, policy_id: int) -> bool:
+    found = terraform.send("GET", f"/replication/executions?policy_id={policy_id}")
+    return any(each["status"] == "InProgress" for each in found)
