@@ -87,7 +87,7 @@ class Adapter(base.Adapter):
         if project in self._prepared:
             return
         if not self._is_there(project):
-            self._make(project, public=public)
+            self._make(repository, project, public=public)
         self._prepared.add(project)
 
     def _is_there(self, project: str) -> bool:
@@ -100,12 +100,22 @@ class Adapter(base.Adapter):
             return True
         return True
 
-    def _make(self, project: str, *, public: bool) -> None:
+    def _make(self, repository: str, project: str, *, public: bool) -> None:
+        """An account that may not make projects may be one that isn't shown those it may push to."""
         body = {"project_name": project, "metadata": {"public": "true" if public else "false"}}
         try:
             self.api.post("/projects", body, expected={_CREATED, _CONFLICT})  # the latter: another task made it
         except Denied as error:
-            raise Denied(f"there is no project {project}, and this account may not make it: {error.message}") from error
+            if not self._may_push(repository):
+                words = f"there is no project {project} that this account may push to, and it may not make it"
+                raise Denied(f"{words}: {error.message}") from error
+
+    def _may_push(self, repository: str) -> bool:
+        try:
+            self.client.cancel_upload(self.client.start_upload(repository), repository)
+        except (Denied, Unauthorized, NameUnknown):
+            return False
+        return True
 
     def delete(self, repository: str, reference: str) -> None:
         place = f"{_place(repository)}/artifacts/{quote(reference, safe=':')}"

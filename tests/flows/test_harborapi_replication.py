@@ -66,8 +66,8 @@ async def test_a_policy_is_made_found_changed_and_deleted(api: HarborAsyncClient
     name = unused("nightly")
     trigger = ReplicationTrigger(type="scheduled", trigger_settings=ReplicationTriggerSettings(cron="0 0 3 * * *"))
     filters = [
-        ReplicationFilter(type="name", value="team/**"),  # type: ignore[arg-type]
-        ReplicationFilter(type="label", value=["qa"], decoration="excludes"),  # type: ignore[arg-type]
+        ReplicationFilter(type="name", value="team/**"),
+        ReplicationFilter(type="tag", value="v*", decoration="excludes"),
     ]
     form = ReplicationPolicy(
         name=name, dest_registry=Registry(id=site), trigger=trigger, filters=filters, enabled=False, speed=512
@@ -81,7 +81,7 @@ async def test_a_policy_is_made_found_changed_and_deleted(api: HarborAsyncClient
     assert found.trigger == trigger
     assert found.dest_registry is not None
     assert (found.dest_registry.id, found.speed, found.enabled) == (site, 512, False)
-    assert [(each.type, each.value) for each in found.filters or []] == [("name", "team/**"), ("label", ["qa"])]
+    assert [(each.type, each.value) for each in found.filters or []] == [("name", "team/**"), ("tag", "v*")]
     await api.update_replication_policy(policy_id, found.model_copy(update={"description": "as it was read"}))
     again = await api.get_replication_policy(policy_id)
     assert again.description == "as it was read"
@@ -114,7 +114,7 @@ async def test_a_policy_is_carried_out_and_tells_what_it_did(api: HarborAsyncCli
         dest_registry=Registry(id=site),
         dest_namespace="mirror",
         dest_namespace_replace_count=0,
-        filters=[ReplicationFilter(type="name", value=f"{project}/**")],  # type: ignore[arg-type]
+        filters=[ReplicationFilter(type="name", value=f"{project}/**")],
         enabled=True,
         override=True,
     )
