@@ -246,8 +246,8 @@ def _progress(execution: Execution, at_work: int, done: int, sent: int) -> Progr
 
 _MEASURE = """
 UPDATE replication_execution e SET
-    rate = CASE WHEN e.measured_at IS NULL THEN 0 ELSE greatest(0, (now_done.done - e.measured)
-        / greatest(extract(epoch FROM now() - e.measured_at), 0.1))::bigint END,
+    rate = greatest(0, (now_done.done - e.measured)
+        / greatest(extract(epoch FROM now() - coalesce(e.measured_at, e.started_at)), 0.1))::bigint,
     measured = now_done.done, measured_at = now()
 FROM (
     SELECT x.id, x.bytes_done + coalesce((
@@ -255,7 +255,7 @@ FROM (
     ), 0)::bigint AS done
     FROM replication_execution x WHERE x.ended_at IS NULL
 ) AS now_done
-WHERE e.id = now_done.id AND (e.measured_at IS NULL OR e.measured_at < now() - interval '4 seconds')
+WHERE e.id = now_done.id AND (e.measured_at IS NULL OR e.measured_at < now() - interval '3 seconds')
 """
 
 

@@ -88,8 +88,6 @@ class Shipment:
         """Raises Trouble with the side that failed, and Halted."""
         began = time.monotonic()
         at = Upload(*grant) if grant.location else None
-        if at is not None and at.offset:
-            self.work.journal.info(f"{self.digest}: going on from {size_words(at.offset)}")
         parcel = Parcel(self.digest, self.size, self._open, self._progress, at=at, chunk=self.order.chunk)
         try:
             self.destination.receive(self.order.destination, parcel)
@@ -107,6 +105,8 @@ class Shipment:
     def _open(self, offset: int) -> Iterator[bytes]:
         """The source's bytes from `offset` on, at the policy's speed; its errors come as Trouble of the source."""
         self._count(offset)
+        if offset:
+            self.work.journal.info(f"{self.digest}: going on from {size_words(offset)}")
         what = f"reading {self.order.repository}@{self.digest}"
         try:
             stream = self.source.read(self.order.repository, self.digest, offset)
