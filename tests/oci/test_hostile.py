@@ -219,12 +219,12 @@ FLOODS = {
 }
 
 
-@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+@pytest.mark.parametrize("call", ["head_blob", "get_blob", "get_manifest", "tags", "upload"])
 @pytest.mark.parametrize("flood", FLOODS.values(), ids=FLOODS)
 def test_a_flood_is_an_error_in_bounded_memory(flood, call):
     """A blob alone may be that long: its digest says whether it is what was asked for."""
     with raw_server(flood) as port, pytest.raises(RegistryError) as raised:
-        call(client_at(port))
+        CALLS[call](client_at(port))
     assert raised.value.message
 
 
@@ -291,7 +291,7 @@ def test_nobody_is_asked_to_compress():
     assert heads[0]["accept-encoding"] == "identity"
 
 
-@pytest.mark.parametrize("call", ["ping", "get_blob", "get_manifest", "tags", "referrers"])
+@pytest.mark.parametrize("call", ["get_blob", "get_manifest", "tags"])
 @pytest.mark.parametrize(
     "trickle",
     [
