@@ -1,6 +1,9 @@
 """Addresses on the network: a URL taken apart, and which addresses a user's URL may not lead to."""
 
 import ipaddress
+import re
+import socket
+from contextlib import suppress
 from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
@@ -15,6 +18,7 @@ _THIS_NETWORK = ipaddress.ip_network("0.0.0.0/8")
 _BROADCAST = ipaddress.ip_address("255.255.255.255")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _LAST_32_BITS = 0xFFFFFFFF
+_NUMERIC = re.compile(r"[0-9A-Fa-fxX.]+")
 
 
 class Origin(NamedTuple):
@@ -69,8 +73,15 @@ def _is_forbidden(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
 
 
 def as_literal(host: str) -> str | None:
-    """The IP address that a URL's host is written as, None for a name."""
-    try:
+    """The IP address that a URL's host is written as, in whatever way (127.1, 0x7f000001); None for a name."""
+    with suppress(ValueError):
         return str(ipaddress.ip_address(host.partition("%")[0]))
-    except ValueError:
-        return None
+    with suppress(OSError):
+        return socket.inet_ntoa(socket.inet_aton(host)) if _NUMERIC.fullmatch(host) else None
+    return None
+
+
+def is_own_name(host: str) -> bool:
+    """Whether a name means the machine that looks it up (RFC 6761, 6.3), or its cloud's metadata, wherever that is."""
+    name = host.lower().rstrip(".")
+    return name in {"localhost", "metadata.google.internal"} or name.endswith(".localhost")

@@ -21,11 +21,18 @@ from weakref import WeakSet
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection, ProxyConfig
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    LocationParseError,
+    NameResolutionError,
+    NewConnectionError,
+    ProxyError,
+)
 from urllib3.util import Url, parse_url
 from urllib3.util.ssl_ import create_urllib3_context
 
-from oci.addresses import Origin, as_literal, is_forbidden
+from oci.addresses import Origin, as_literal, is_forbidden, is_own_name
 
 SLOWEST = 1024  # bytes a second of an answer, beyond what its timeout allows for its beginning
 MAX_LINE = 65536  # bytes, as http.client has it
@@ -134,7 +141,7 @@ class Connections:
 
     def _new_pool(self, origin: Origin) -> urllib3.HTTPConnectionPool:
         literal = as_literal(origin.host)
-        if not self.reach.private and (origin.host == "localhost" or (literal and is_forbidden(literal))):
+        if not self.reach.private and (is_own_name(origin.host) or (literal and is_forbidden(literal))):
             raise AddressForbidden(origin.host)  # here, for a proxy would go there
         options: dict[str, Any] = {"maxsize": self._pool_size, "retries": False, "connections": self}
         proxy = _proxy_of(origin) if self.reach.proxied else None
@@ -176,9 +183,12 @@ def _proxy_of(origin: Origin) -> Url | None:
     url = named.get(origin.scheme) or named.get("all")
     if not url or urllib.request.proxy_bypass(origin.host) or _bypassed(origin.host, named):
         return None
-    parsed = parse_url(url if "://" in url else f"http://{url}")
+    try:
+        parsed = parse_url(url if "://" in url else f"http://{url}")
+    except LocationParseError as error:
+        raise ProxyError("the environment names a proxy that is none", error) from error
     if parsed.scheme not in {"http", "https"} or not parsed.host:
-        raise ValueError("the environment names a proxy that is none: an http or https URL is needed")
+        raise ProxyError("the environment names a proxy that is none", ValueError(parsed.scheme or ""))
     return parsed if parsed.port else parsed._replace(port=443 if parsed.scheme == "https" else 80)
 
 

@@ -32,7 +32,8 @@ class BearerToken:
 
     @property
     def bearer(self) -> str:
-        return f"Bearer {''.join(self.token.split())}"  # pasted with a line's end, perhaps
+        """The Authorization header; the token may have been pasted with a line's end."""
+        return f"Bearer {''.join(self.token.split())}"
 
 
 AnyCredential = Credential | IdentityToken | BearerToken

@@ -202,10 +202,13 @@ class Transport:
                 assert_same_host=False,
                 preload_content=False,
             )
-        except HTTPError:
+        except (HTTPError, ValueError) as error:
             if body is not None and body.failure is not None:
                 raise body.failure from None
-            raise
+            if isinstance(error, HTTPError):
+                raise
+            # Without the cause, which may show a secret.
+            raise Lasting(f"a header for {self.who} has a character that HTTP doesn't take") from None
 
     def connect(self) -> socket.socket | None:
         """A connection to the registry for the caller's own use; None where a proxy stands between. OSError, Broken."""

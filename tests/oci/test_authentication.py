@@ -15,6 +15,7 @@ from oci.errors import Denied, RegistryError, TooManyRequests, Unauthorized, Una
 from oci.listener import Listener, Reply
 from oci.manifest import OCI_INDEX
 from oci.upload import Upload
+from tests.oci.distribution import Distribution
 
 HELLO = b"hello, registry"
 DIGEST = Digest.of(HELLO)
@@ -72,6 +73,16 @@ def test_a_token_that_was_given_is_used_as_it_is(memory, door):
     with pytest.raises(Unauthorized):
         client.head_blob("p/other", DIGEST)
     assert door.asked == []
+
+
+def test_a_token_that_was_pasted_badly_is_an_error_that_does_not_show_it(memory, door):
+    door.tokens["mine"] = {"repository:p/r:pull"}
+    assert client_of(memory, BearerToken("mi\nne\r\n")).head_blob("p/r", DIGEST) is None
+    for tries in (1, 3):
+        with pytest.raises(Unavailable, match="a character that HTTP doesn't take") as raised:
+            client_of(memory, BearerToken("s3cr€t"), tries=tries).head_blob("p/r", DIGEST)
+        assert raised.value.__suppress_context__
+        assert "s3cr" not in str(raised.value)
 
 
 def test_public_content_needs_no_credential(memory, door):
@@ -302,3 +313,21 @@ def test_no_secret_is_in_an_error(memory, door):
         chain.append(f"{error!r} {error} {vars(error)}")
         error = error.__cause__ or error.__context__
     assert not any("wr0ng" in text or secret in text for text in chain)
+
+
+def test_distribution_lets_in_who_knows_its_password(tmp_path):
+    """Its own basic scheme, as the in-memory registry imitates it."""
+    (tmp_path / "people").write_text("me:$2b$05$2TCxfx4LjZKDcngOJJjxluMCjT.mkoY.KfHSZ1vnojADDqypNSmtm\n")  # of s3cret
+    registry = Distribution(
+        tmp_path, REGISTRY_AUTH_HTPASSWD_REALM="here", REGISTRY_AUTH_HTPASSWD_PATH=str(tmp_path / "people")
+    )
+    registry.start()
+    try:
+        client = RegistryClient(registry.url, credential=ME)
+        assert client.upload_blob("p/r", DIGEST, len(HELLO), lambda offset: iter([HELLO[offset:]])) == DIGEST
+        assert b"".join(client.get_blob("p/r", DIGEST)) == HELLO
+        for wrong in (None, Credential("me", "wr0ng")):
+            with pytest.raises(Unauthorized):
+                RegistryClient(registry.url, credential=wrong).ping()
+    finally:
+        registry.stop()

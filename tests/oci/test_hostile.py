@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from oci.addresses import Origin, is_forbidden
+from oci.addresses import Origin, as_literal, is_forbidden, is_own_name
 from oci.bodies import PIECE
 from oci.client import RegistryClient
 from oci.digest import Digest
@@ -84,6 +84,25 @@ def test_a_registry_on_this_machine_is_not_connected_to(door, host):
             call(client)
         assert isinstance(raised.value, Denied | Unavailable)
     assert seen == []
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        *(("127.0.0.1", "127.0.0.1"), ("127.1", "127.0.0.1"), ("2130706433", "127.0.0.1"), ("0x7f.1", "127.0.0.1")),
+        *(("0177.0.0.1", "127.0.0.1"), ("::1", "::1"), ("fe80::1%eth0", "fe80::1"), ("10.1", "10.0.0.1")),
+        *(("registry.example.com", None), ("de.ad", None), ("", None), ("1.2.3.4.5", None), ("127.0.0.1.nip.io", None)),
+    ],
+)
+def test_an_address_is_known_however_it_is_written(host, address):
+    assert as_literal(host) == address
+
+
+def test_names_of_the_machine_itself_are_known():
+    for name in ("localhost", "LOCALHOST.", "x.localhost", "metadata.google.internal"):
+        assert is_own_name(name)
+    for name in ("localhost.example.com", "mylocalhost", "registry.example.com"):
+        assert not is_own_name(name)
 
 
 def lead_to(monkeypatch, place, address):

@@ -193,10 +193,18 @@ def test_nothing_goes_by_a_proxy_that_was_not_asked_for(memory, proxy):
 
 
 def test_a_proxy_leads_nobody_to_its_own_machine(memory, proxy):
-    for host in ("127.0.0.1", "localhost"):
+    for host in ("127.0.0.1", "localhost", "127.1", "0x7f000001", "app.localhost", "[::1]"):
         with pytest.raises(Denied):
             RegistryClient(f"http://{host}:{memory.port}", proxied=True, private=False).ping()
     assert proxy == []
+
+
+def test_a_proxy_that_is_none_is_said(memory, monkeypatch):
+    monkeypatch.delenv("no_proxy", raising=False)
+    for value in ("socks5://127.0.0.1:1080", "http://", "http://[::1"):
+        monkeypatch.setenv("http_proxy", value)
+        with pytest.raises(Unavailable, match="proxy"):
+            RegistryClient("http://registry.example.com", proxied=True).ping()
 
 
 def test_a_proxy_that_is_away_is_said(memory, monkeypatch):
