@@ -17,8 +17,10 @@ from api.paging import paged
 from api.query import Field, Listing, a_number, a_time
 from api.times import written
 from rbac.policy import SYSTEM_SCOPE
-from replication import executions, policies
+from replication import executions, figures, policies
 from replication.errors import TaskUnknown
+from replication.executions import Progress
+from replication.figures import Figures
 from replication.models import Execution, LogLine, Task, Trigger
 
 _GROUP = "replication"
@@ -98,7 +100,25 @@ class ReplicationTaskShape(TypedDict):
     bytes_sent: int
 
 
-def _execution_shape(row: Execution) -> ReplicationExecutionShape:
+class ReplicationFiguresShape(TypedDict):
+    """Tasks; `oldest` waits since then. Rates are of the last five minutes, bytes over the wire."""
+
+    executions: int
+    pending: int
+    in_progress: int
+    oldest: NotRequired[Moment]
+    tasks_per_minute: float
+    bytes_per_minute: float
+
+
+class ReplicationStatisticsShape(ReplicationFiguresShape):
+    """`policies`: of each that does something or did lately, by its id."""
+
+    policies: dict[str, ReplicationFiguresShape]
+
+
+def _execution_shape(row: Execution, now: Progress) -> ReplicationExecutionShape:
+    """With what the tasks that go on have done so far."""
     shape: ReplicationExecutionShape = {
         "id": row.pk,
         "policy_id": row.policy_id,
@@ -114,22 +134,12 @@ def _execution_shape(row: Execution) -> ReplicationExecutionShape:
         "dry_run": row.dry_run,
         "planned": row.planned,
         "unchanged": row.unchanged,
-        "bytes_total": row.bytes_total,
-        "bytes_done": row.bytes_done,
-        "bytes_sent": row.bytes_sent,
+        "bytes_total": now.bytes_total,
+        "bytes_done": now.bytes_done,
+        "bytes_sent": now.bytes_sent,
     }
     if row.ended_at:
         shape["end_time"] = written(row.ended_at)
-    return shape
-
-
-def _live_shape(row: Execution) -> ReplicationExecutionShape:
-    """With what the tasks that go on have done so far."""
-    shape = _execution_shape(row)
-    if row.ended_at:
-        return shape
-    now = executions.progress(row)
-    shape.update({"bytes_total": now.bytes_total, "bytes_done": now.bytes_done, "bytes_sent": now.bytes_sent})
     if now.rate is not None:
         shape["rate"] = now.rate
     if now.seconds_left is not None:
@@ -166,7 +176,8 @@ def _resource(repository: str, row: Task) -> str:
 
 
 def _execution_shapes(rows: Sequence[Execution]) -> list[ReplicationExecutionShape]:
-    return [_execution_shape(row) for row in rows]
+    now = executions.progress_of(rows)
+    return [_execution_shape(row, now[row.pk]) for row in rows]
 
 
 def _task_shapes(rows: Sequence[Task]) -> list[ReplicationTaskShape]:
@@ -233,7 +244,8 @@ class OneExecution(Endpoint):
     def get(self, request: Request, id: str) -> Response:  # noqa: ARG002
         """getReplicationExecution: with how far it has come, while it goes on."""
         self.require("replication:read", SYSTEM_SCOPE)
-        return Response(_live_shape(_found(id)))
+        row = _found(id)
+        return Response(_execution_shape(row, executions.progress(row)))
 
     @operation("stopReplication", group=_GROUP, refuses=[403, 404])
     def put(self, request: Request, id: str) -> Response:  # noqa: ARG002
@@ -251,6 +263,32 @@ class Retry(Endpoint):
         self.require("replication:create", SYSTEM_SCOPE)
         execution = executions.retry(_found(id), actor=self.actor, context=self.context)
         return Response(status=201, headers={"Location": f"/api/v2.0/replication/executions/{execution.pk}"})
+
+
+class Statistics(Endpoint):
+    @operation("getReplicationStatistics", group=_GROUP, answers=ReplicationStatisticsShape, refuses=[403])
+    def get(self, request: Request) -> Response:  # noqa: ARG002
+        """getReplicationStatistics: how much waits, and how fast it goes. Ours, Harbor doesn't have it."""
+        self.require("replication:list", SYSTEM_SCOPE)
+        each = figures.by_policy()
+        answer: ReplicationStatisticsShape = {
+            **_figures_shape(figures.together(each.values())),
+            "policies": {str(policy): _figures_shape(found) for policy, found in each.items()},
+        }
+        return Response(answer)
+
+
+def _figures_shape(found: Figures) -> ReplicationFiguresShape:
+    shape: ReplicationFiguresShape = {
+        "executions": found.executions,
+        "pending": found.pending,
+        "in_progress": found.in_progress,
+        "tasks_per_minute": round(found.tasks_a_minute, 2),
+        "bytes_per_minute": round(found.bytes_a_minute, 2),
+    }
+    if found.oldest:
+        shape["oldest"] = written(found.oldest)
+    return shape
 
 
 class Tasks(Endpoint):

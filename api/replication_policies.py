@@ -185,8 +185,7 @@ class OnePolicy(Endpoint):
 
     @operation("updateReplicationPolicy", group=_GROUP, body=bodies.ReplicationPolicy, refuses=[403, 404, 409])
     def put(self, request: Request, id: str) -> Response:
-        """updateReplicationPolicy: the body is the whole policy, and what it leaves out is as in a new one. What goes
-        on already goes on as it began."""
+        """updateReplicationPolicy: the body is the whole policy, and what it leaves out is as in a new one."""
         self.require("replication-policy:update", SYSTEM_SCOPE)
         policy = policies.find(places.number(id, "id"))
         content = _content(bodies.read(bodies.ReplicationPolicy, request), deletion=policy.deletion)

@@ -112,6 +112,7 @@ urlpatterns = [
     route("replication/adapterinfos", registries.AdapterInfos),
     route("replication/policies", replication_policies.Policies),
     route("replication/policies/{id}", replication_policies.OnePolicy),
+    route("replication/statistics", replication.Statistics),
     route("replication/executions", replication.Executions),
     route("replication/executions/{id}", replication.OneExecution),
     route("replication/executions/{id}/retry", replication.Retry),

@@ -5,6 +5,7 @@ All of it is read from the rows of what goes on and of what ended lately, whose 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -70,7 +71,11 @@ def by_policy() -> dict[int, Figures]:
 
 def overall() -> Figures:
     """Of all policies together."""
-    each = list(by_policy().values())
+    return together(by_policy().values())
+
+
+def together(figures: Iterable[Figures]) -> Figures:
+    each = list(figures)
     return Figures(
         executions=sum(one.executions for one in each),
         pending=sum(one.pending for one in each),

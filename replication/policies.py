@@ -147,7 +147,7 @@ def create(content: Content, *, actor: Actor, context: Context) -> Policy:
 
 @transaction.atomic
 def update(policy_id: int, content: Content, *, actor: Actor, context: Context) -> None:
-    """Replace all that the policy says. What goes on already goes on as it began. Raises PolicyUnknown and others."""
+    """Replace all that the policy says. Raises PolicyUnknown, PolicyExists, InvalidPolicy."""
     policy = _held(policy_id)
     before = {each.name: getattr(policy, each.name) for each in fields(Content)}
     _write(policy, content)

@@ -21,6 +21,7 @@ OWN = {
     ("get", "projects/{project_name_or_id}/robots/{robot_id}"),
     ("put", "projects/{project_name_or_id}/robots/{robot_id}"),
     ("delete", "projects/{project_name_or_id}/robots/{robot_id}"),
+    ("get", "replication/statistics"),
     ("post", "replication/executions/{id}/retry"),
     ("get", "users/{user_id}/tokens"),
     ("post", "users/{user_id}/tokens"),

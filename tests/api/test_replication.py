@@ -321,3 +321,16 @@ def test_a_task_s_log_is_text(admin, policy):
     assert error_of(admin.get(f"{RUNS}/{another.pk}/tasks/{row.pk}/log")) == (404, "NOT_FOUND")
     assert error_of(admin.get(f"{RUNS}/{execution.pk}/tasks/99999/log")) == (404, "NOT_FOUND")
     assert admin.get(f"{RUNS}/{execution.pk}/tasks/{task(execution).pk}/log").content == b""
+
+
+def test_how_replication_is_doing_can_be_read(admin, policy):
+    execution = Execution.objects.create(policy=policy, trigger="manual", planned=True, total=3, succeeded=1)
+    task(execution, state=State.IN_PROGRESS)
+    task(execution)
+    task(execution, state=State.SUCCEED, ended_at=timezone.now(), bytes_sent=500)
+    found = admin.get("replication/statistics").json()
+    own = found.pop("policies")[str(policy.pk)]
+    assert found == own
+    assert (found["executions"], found["pending"], found["in_progress"]) == (1, 1, 1)
+    assert (found["tasks_per_minute"], found["bytes_per_minute"]) == (0.2, 100.0)
+    assert found["oldest"]

@@ -92,6 +92,7 @@ OPERATIONS = [
     ("get", "replication/policies/999", "admin"),
     ("put", "replication/policies/999", "admin"),
     ("delete", "replication/policies/999", "admin"),
+    ("get", "replication/statistics", "admin"),
     ("get", "replication/executions", "admin"),
     ("post", "replication/executions", "admin"),
     ("get", "replication/executions/999", "admin"),
