@@ -10,8 +10,7 @@ from rest_framework.response import Response
 from api.document import operation
 from api.endpoint import Endpoint
 from api.errors import BadRequest
-from audit import syslog
-from configuration import actions, guards, values
+from configuration import actions, guards, reach
 from configuration.items import ITEMS, Value, find
 from rbac.policy import SYSTEM_SCOPE
 
@@ -72,7 +71,7 @@ class Configurations(Endpoint):
         """updateConfigurations: all that the body names, or nothing. What isn't an item is ignored."""
         self.require("configuration:update", SYSTEM_SCOPE)
         changes = _changes(request.data)
-        _reach_syslog(str(changes.get("audit_log_forward_endpoint", "")))
+        reach.check(changes)
         actions.update(changes, actor=self.actor.name, context=self.context)
         return Response()
 
@@ -85,18 +84,6 @@ class InternalConfig(Endpoint):
         """getInternalconfig: the same items as one map; its secrets stay inside too."""
         self.require("configuration:read", SYSTEM_SCOPE)
         return Response(guards.shown())
-
-
-def _reach_syslog(text: str) -> None:
-    """As in Harbor, a server that records are to be sent to must be there."""
-    endpoint = syslog.parse(text)
-    if endpoint is None or text == values.text("audit_log_forward_endpoint"):
-        return
-    try:
-        with syslog.connected(endpoint):
-            pass
-    except OSError as error:
-        raise BadRequest(f"audit_log_forward_endpoint can't be reached: {error.strerror or error}") from error
 
 
 def _changes(body: object) -> dict[str, Value]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any, TypedDict
 
 from rest_framework.request import Request
@@ -15,23 +14,22 @@ from api.document import Query, operation
 from api.endpoint import Endpoint
 from api.errors import NotFound, Unavailable
 from api.usergroups import TYPES
-from configuration.items import find, in_parentheses
-from rbac import directory, ldap, servers
+from rbac import directory, ldap, servers, trial
 from rbac.errors import DirectoryUnavailable
 from rbac.models import Group
 from rbac.policy import SYSTEM_SCOPE
-from rbac.servers import Directory
 
-# The fields of a ping's body: the item that says what each may hold, and what it is of a Directory.
+# The fields of a ping's body, and the items that they stand for.
 _PINGED = {
-    "ldap_search_dn": ("ldap_search_dn", "search_dn"),
-    "ldap_search_password": ("ldap_search_password", "search_password"),
-    "ldap_base_dn": ("ldap_base_dn", "base_dn"),
-    "ldap_filter": ("ldap_filter", "filter"),
-    "ldap_uid": ("ldap_uid", "uid"),
-    "ldap_scope": ("ldap_scope", "scope"),
-    "ldap_connection_timeout": ("ldap_timeout", "timeout"),
-    "ldap_verify_cert": ("ldap_verify_cert", "verify_cert"),
+    "ldap_url": "ldap_url",
+    "ldap_search_dn": "ldap_search_dn",
+    "ldap_search_password": "ldap_search_password",
+    "ldap_base_dn": "ldap_base_dn",
+    "ldap_filter": "ldap_filter",
+    "ldap_uid": "ldap_uid",
+    "ldap_scope": "ldap_scope",
+    "ldap_connection_timeout": "ldap_timeout",
+    "ldap_verify_cert": "ldap_verify_cert",
 }
 
 
@@ -65,37 +63,14 @@ class Ping(Endpoint):
         The password that is kept is shown to the servers that it is kept for, and to no others.
         """
         self.require("configuration:read", SYSTEM_SCOPE)
-        failure = _tried(_described(bodies.read(bodies.LdapConf, request)))
+        failure = trial.failure(trial.described(_items(bodies.read(bodies.LdapConf, request))))
         result: LdapPingResultShape = {"success": not failure, "message": failure and f"error: {failure}"}
         return Response(result)
 
 
-def _tried(described: Directory) -> str:
-    """What fails, or ""."""
-    if described.search_dn and not described.search_password:
-        return "ldap_search_password is needed: one that is kept goes to its servers only"
-    try:
-        ldap.test(described)
-    except DirectoryUnavailable as error:
-        return str(error)
-    return ""
-
-
-def _described(body: dict[str, Any]) -> Directory:
-    """The configured directory with what the body says otherwise. Raises InvalidValue."""
-    configured = servers.configured()
-    given = {field: body[field] for field in _PINGED if body.get(field) not in {None, ""}}
-    changes: dict[str, Any] = {}
-    for field, value in given.items():
-        item, name = _PINGED[field]
-        changes[name] = find(item).accept(value)
-    if "filter" in changes:
-        changes["filter"] = in_parentheses(changes["filter"])
-    if body.get("ldap_url"):
-        urls = servers.urls_of(str(find("ldap_url").accept(body["ldap_url"])))
-        kept = {} if set(urls) <= set(configured.urls) else {"search_password": ""}
-        changes = {"urls": urls, **kept, **changes}
-    return replace(configured, **changes)
+def _items(body: dict[str, Any]) -> dict[str, object]:
+    """What the body says, by item."""
+    return {item: body[field] for field, item in _PINGED.items() if body.get(field) not in {None, ""}}
 
 
 class Users(Endpoint):

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
-from django.db import transaction
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api import bodies, places
 from api.document import PAGED, Moment, Query, operation
 from api.endpoint import Endpoint
-from api.errors import BadRequest, Forbidden, NotFound, PreconditionFailed, Unprocessable
+from api.errors import Forbidden, NotFound, PreconditionFailed, Unprocessable
 from api.paging import paged
 from api.query import Field, Listing, a_flag, a_number, a_time
 from api.times import written
 from projects import personal
 from projects.models import Project
-from rbac import actions, credentials, grantable, onboarding, profiles, registration, sessions
+from rbac import actions, grantable, onboarding, own_account, profiles, registration, sessions
 from rbac.models import Identity, User
 from rbac.policy import SYSTEM_SCOPE, can, held
 from rbac.reach import SYSTEM
@@ -232,8 +231,6 @@ class OneUser(_UserEndpoint):
         """deleteUser"""
         self.require("user:delete", SYSTEM_SCOPE)
         user = _find(places.number(user_id, "user_id"))
-        if user.pk == self.actor.user_id:
-            raise Forbidden("nobody can delete their own account")
         actions.delete_user(user, actor=self.actor, context=self.context)
         return Response()
 
@@ -244,17 +241,12 @@ class UserPassword(_UserEndpoint):
         """updateUserPassword: one's own with the old one, anybody's as an administrator."""
         user = self.subject(user_id, "user:update")
         body = bodies.read(bodies.Password, request)
+        new = body["new_password"]
         if user.pk == self.actor.user_id:
-            try:
-                credentials.authenticate(user.username, body["old_password"], address=self.context.address)
-            except credentials.InvalidCredentials:
-                raise Forbidden("the current password is incorrect") from None
-            if user.check_password(body["new_password"]):
-                raise BadRequest("the new password can't be the same as the old one")
-        with transaction.atomic():
-            actions.set_password(user, body["new_password"], actor=self.actor, context=self.context)
-            if self.session and user.pk == self.actor.user_id:
-                sessions.keep(self.session, user)
+            by: Any = {"actor": self.actor, "context": self.context}
+            own_account.change_password(user, body["old_password"], new, session=self.session, **by)
+        else:
+            actions.set_password(user, new, actor=self.actor, context=self.context)
         return Response()
 
 

@@ -104,7 +104,12 @@ def set_admin(user: User, is_admin: bool, *, actor: Actor, context: Context) -> 
 
 @transaction.atomic
 def delete_user(user: User, *, actor: Actor, context: Context) -> None:
-    """The user, with memberships, group places and refresh tokens. What was owned has no owner afterwards."""
+    """The user, with memberships, group places and refresh tokens. What was owned has no owner afterwards.
+
+    Nobody deletes themselves: Protected.
+    """
+    if user.pk == actor.user_id:
+        raise Protected("nobody can delete their own account")
     if user.is_admin:
         _refuse_bounded(actor)
     _refuse_first_administrator(user, "deleted")

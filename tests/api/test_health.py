@@ -3,7 +3,7 @@
 import pytest
 from django.test import Client
 
-from api import health
+from artifacts import health
 
 
 def test_ping_answers_pong(client: Client):
