@@ -34,9 +34,14 @@ class Group:
 
 _EVERYBODYS = [Entry("start", _("Home"), "home"), Entry("projects", _("Projects"), "folders")]
 _ADMINISTRATION = [
+    Entry("users", _("Users"), "users", "user:list"),
+    Entry("groups", _("Groups"), "users-group", "user-group:list"),
     Entry("system-robots", _("Robots"), "robot", "robot:list"),
     Entry("system-labels", _("Labels"), "tags", "label:update"),
+    Entry("quotas", _("Quotas"), "adjustments", "quota:list"),
+    Entry("configuration", _("Configuration"), "settings", "configuration:read"),
     Entry("system-trail", _("Audit log"), "history", "audit-log:list"),
+    Entry("system", _("System"), "heart-rate-monitor", "system-volumes:read"),
 ]
 _HELP = [Entry("reference", _("REST API"), "code")]
 

@@ -32,7 +32,7 @@ def settings(visit: Visit, name: str) -> HttpResponse:
     room = rooms.enter(visit, name, "project:update")
     quota = Quota.objects.filter(project=room.project).first()
     hard = quota.hard if quota else quotas.UNLIMITED
-    form = Settings(visit.posted, initial={"public": room.project.public, "limit": _written(hard)})
+    form = Settings(visit.posted, initial={"public": room.project.public, "limit": written(hard)})
     if quota is None or not can(visit.actor, "quota:update", SYSTEM_SCOPE):
         del form.fields["limit"]
 
@@ -50,7 +50,7 @@ def settings(visit: Visit, name: str) -> HttpResponse:
     return room.show("settings", "settings", {"form": form}, status=form.status)
 
 
-def _written(hard: int) -> str:
+def written(hard: int) -> str:
     """A limit as it may be typed again: in words only where they are exact."""
     if hard == quotas.UNLIMITED:
         return "unlimited"

@@ -54,6 +54,9 @@ PAGES = {
     "rule-new": f"{_WEB}/rules/new",
     "logs": f"{_WEB}/logs",
     "settings": f"{_WEB}/settings",
+    "account": "/account",
+    "account-password": "/account/password",
+    "account-token-new": "/account/tokens/new",
     "not-there": "/projects/nowhere",
     "hostile": "/projects/mobile/repositories/hostile",
 }
@@ -62,6 +65,17 @@ ADMINISTRATION = {
     "system-robot-new": "/administration/robots/new",
     "system-labels": "/administration/labels",
     "system-trail": "/administration/trail",
+    "users": "/administration/users",
+    "user": "/administration/users/2",
+    "user-new": "/administration/users/new",
+    "groups": "/administration/groups",
+    "group": "/administration/groups/1",
+    "quotas": "/administration/quotas",
+    "quota": "/administration/quotas/1",
+    "configuration": "/administration/configuration",
+    "configuration-ldap": "/administration/configuration/ldap",
+    "configuration-system": "/administration/configuration/system",
+    "system": "/administration/system",
 }
 
 

@@ -1,0 +1,78 @@
+"""What the configuration items are called for people, and what there is to say of them."""
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+TITLES = {
+    "auth_mode": _("How people sign in"),
+    "primary_auth_mode": _("Offer the OpenID provider first, and local accounts behind it"),
+    "self_registration": _("People may register themselves"),
+    "session_timeout": _("Idle minutes after which a session ends"),
+    "ldap_url": _("Servers"),
+    "ldap_start_tls": _("Encrypt by StartTLS"),
+    "ldap_verify_cert": _("Check the servers' certificate"),
+    "ldap_ca_file": _("File with the authority's certificate"),
+    "ldap_search_dn": _("DN of the search account"),
+    "ldap_search_password": _("Password of the search account"),
+    "ldap_base_dn": _("Where people are (base DN)"),
+    "ldap_filter": _("Filter of people"),
+    "ldap_uid": _("Attribute that holds the user name"),
+    "ldap_scope": _("How deep people are looked for"),
+    "ldap_timeout": _("Seconds to wait for an answer"),
+    "ldap_group_base_dn": _("Where groups are (base DN)"),
+    "ldap_group_search_filter": _("Filter of groups"),
+    "ldap_group_attribute_name": _("Attribute that holds a group's name"),
+    "ldap_group_search_scope": _("How deep groups are looked for"),
+    "ldap_group_membership_attribute": _("Attribute of people that names their groups"),
+    "ldap_group_nested": _("Groups may hold groups"),
+    "ldap_group_admin_dn": _("DN of the administrators' group"),
+    "oidc_name": _("Name of the provider"),
+    "oidc_endpoint": _("Address of the provider"),
+    "oidc_client_id": _("Client id"),
+    "oidc_client_secret": _("Client secret"),
+    "oidc_scope": _("Scopes"),
+    "oidc_verify_cert": _("Check the provider's certificate"),
+    "oidc_ca_file": _("File with the authority's certificate"),
+    "oidc_auto_onboard": _("Take the user name from the provider, and ask nobody"),
+    "oidc_user_claim": _("Claim that holds the user name"),
+    "oidc_groups_claim": _("Claim that holds the groups"),
+    "oidc_group_filter": _("Pattern of the groups that count"),
+    "oidc_admin_group": _("The administrators' group"),
+    "oidc_extra_redirect_parms": _("Further parameters at the provider"),
+    "oidc_logout": _("Sign out at the provider too"),
+    "oidc_timeout": _("Seconds to wait for an answer"),
+    "project_creation_restriction": _("Who may create projects"),
+    "quota_per_project_enable": _("Storage limits count"),
+    "storage_per_project": _("Storage limit of a new project, bytes"),
+    "robot_name_prefix": _("What robots' names begin with"),
+    "robot_token_duration": _("Days that a robot usually lives"),
+    "token_expiration": _("Minutes that a token is good"),
+    "audit_log_forward_endpoint": _("Syslog server that records are sent to"),
+    "skip_audit_log_database": _("Keep the records there alone"),
+    "disabled_audit_log_event_types": _("What is not recorded"),
+    "read_only": _("Read-only: nobody changes anything"),
+    "banner_message": _("Words above every page"),
+}
+HELP = {
+    "ldap_url": _("As ldaps://ldap.example.com, several with spaces between them."),
+    "ldap_filter": _("As (objectClass=person)."),
+    "oidc_endpoint": _("Its issuer, as https://login.example.com."),
+    "oidc_scope": _("openid, and others behind commas."),
+    "oidc_extra_redirect_parms": _('As a JSON object: {"prompt": "login"}.'),
+    "storage_per_project": _("-1 is no limit."),
+    "robot_token_duration": _("-1 is for ever."),
+    "audit_log_forward_endpoint": _("As syslog.example.com:514. It has to be there when this is saved."),
+    "disabled_audit_log_event_types": _("As pull_artifact, several with commas between them."),
+}
+_SCOPES = [(0, _("the base alone")), (1, _("one level")), (2, _("all below"))]
+CHOICES: dict[str, list[tuple[Any, Any]]] = {
+    "auth_mode": [
+        ("db_auth", _("with accounts kept here")),
+        ("ldap_auth", _("by LDAP")),
+        ("oidc_auth", _("by an OpenID provider")),
+    ],
+    "project_creation_restriction": [("everyone", _("everybody with an account")), ("adminonly", _("administrators"))],
+    "ldap_scope": _SCOPES,
+    "ldap_group_search_scope": _SCOPES,
+}
