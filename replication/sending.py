@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from replication.copying import Order
 
 MOUNTS = 5  # repositories that a mount is tried from
+WORTH_ASKING = 64 * 1024  # bytes of a blob
 _NOTED = 1.0  # seconds between notes of how far an upload is
 
 
@@ -37,7 +38,7 @@ def bring(source: Site, destination: Site, order: Order, digest: Digest, size: i
             return False
         if destination.has_blob(order.destination, digest):
             work.journal.info(f"{digest} is there")
-        elif (holder := _mounted(destination, order.destination, digest, hint)) is not None:
+        elif (holder := _mounted(destination, order.destination, digest, size, hint)) is not None:
             work.journal.info(f"{digest} mounted from {holder}")
         else:
             shipment = Shipment(source, destination, order, digest, size, work=work)
@@ -48,10 +49,11 @@ def bring(source: Site, destination: Site, order: Order, digest: Digest, size: i
     return True
 
 
-def _mounted(site: Site, repository: str, digest: Digest, hint: Hint | None) -> str | None:
-    """The repository it was mounted from."""
+def _mounted(site: Site, repository: str, digest: Digest, size: int, hint: Hint | None) -> str | None:
+    """The repository it was mounted from. What is small is sent as soon as its whereabouts are found out."""
     known = [hint.repository] if hint is not None and hint.done_at is not None else []
-    holders = [name for name in dict.fromkeys([*known, *site.holders(digest)]) if name != repository]
+    others = site.holders(digest) if size >= WORTH_ASKING else []
+    holders = [name for name in dict.fromkeys([*known, *others]) if name != repository]
     holders.sort(key=lambda name: project_of(name) != project_of(repository))  # in one's own project one may always
     return next((name for name in holders[:MOUNTS] if site.mount(repository, digest, name)), None)
 

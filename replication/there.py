@@ -30,6 +30,7 @@ class There:
         self.name = endpoint.name
         self.is_ended = False  # it answers nothing any more
         self._adapter = adapter
+        self._prepared: dict[str, float] = {}
         self._belonging: dict[str, tuple[float, frozenset[str] | None]] = {}
 
     @property
@@ -122,14 +123,17 @@ class There:
         return self._adapter.is_public(repository)
 
     def prepare(self, repository: str, *, public: bool) -> None:
-        self._adapter.prepare(repository, public=public)
+        """Asked for once in a while: an artifact's task comes right after another's."""
+        if time.monotonic() >= self._prepared.get(repository, 0.0):
+            self._adapter.prepare(repository, public=public)
+            self._prepared = {repository: time.monotonic() + _REMEMBERED}
 
     def delete(self, repository: str, reference: str) -> None:
         self._adapter.delete(repository, reference)
 
     def abort(self) -> None:
         self.is_ended = True
-        self._client.abort()
+        self._adapter.abort()
 
     def close(self) -> None:
         self._adapter.close()

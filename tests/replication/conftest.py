@@ -132,6 +132,7 @@ class Bench:
 @pytest.fixture
 def bench(transactional_db, upstream, project, messages, threads_end, monkeypatch) -> Bench:
     monkeypatch.setenv("ROADSTEAD_CONFIG_REPLICATION_LOCAL_ADDRESSES", "true")
+    monkeypatch.setattr("oci.patience._FIRST", 0.01)  # seconds between tries
     values.forget()
     return Bench(messages, project)
 
