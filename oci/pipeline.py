@@ -71,13 +71,14 @@ class Pipeline:
     def _ask(self, sock: socket.socket, requests: Sequence[Request], authorization: str | None) -> list[Head]:
         answers: list[Head] = []
         try:
-            reader = _Reader(sock, time.monotonic() + self._transport.timeout)
+            reader = _Reader(sock)
             for start in range(0, len(requests), WINDOW):
                 window = requests[start : start + WINDOW]
+                sock.settimeout(self._transport.timeout)
                 sock.sendall(b"".join(self._transport.head_of(each, authorization) for each in window))
+                reader.until = time.monotonic() + self._transport.timeout
                 for _ in window:
                     answers.append(reader.next())
-                reader.until = time.monotonic() + self._transport.timeout
         except (OSError, ValueError):
             sock.close()
             return answers
@@ -95,8 +96,8 @@ class Pipeline:
 class _Reader:
     """Answers one after another. ValueError for one that is unusual, OSError for one that doesn't come in time."""
 
-    def __init__(self, sock: socket.socket, until: float) -> None:
-        self.until = until
+    def __init__(self, sock: socket.socket) -> None:
+        self.until = float("-inf")
         self._sock = sock
         self._buffer = b""
 

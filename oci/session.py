@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from oci.authentication import Authenticator
 from oci.challenge import Asking, Scope
 from oci.credential import AnyCredential
-from oci.errors import Unauthorized, Unavailable
+from oci.errors import RegistryError, Unauthorized, Unavailable
 from oci.patience import LONGEST, back_off, retry_after
 from oci.transport import (
     MAX_ANSWER,
@@ -148,16 +148,21 @@ class Session:
             raise
         except Unavailable as error:
             raise TokenServiceAway(error.message) from error
-        if response.status in _TOKEN_REFUSED:
-            self.transport.finish(response, {response.status})
-            raise Unauthorized(f"{called} refuses the credential: it answered {response.status}")
         if response.status in REDIRECTS:
             response.close()
             raise Lasting(f"{called} redirects: no credential is sent after it")
         try:
             return self.transport.finish(response, {_OK}, limit=MAX_TOKEN, who=called).payload
+        except (Ended, Lasting):
+            raise
         except Unavailable as error:
             raise TokenServiceAway(error.message) from error
+        except RegistryError as error:
+            if response.status not in _TOKEN_REFUSED:
+                raise
+            raise Unauthorized(
+                f"{called} refuses the credential: {error.message.removeprefix(called).strip()}"
+            ) from error
 
 
 def _delay(request: Request, response: Response, attempt: int) -> float | None:

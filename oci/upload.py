@@ -18,6 +18,7 @@ from oci.digest import Digest
 from oci.errors import (
     BlobUploadInvalid,
     BlobUploadUnknown,
+    Denied,
     DigestInvalid,
     NameUnknown,
     RangeInvalid,
@@ -40,7 +41,8 @@ _PASSING = (Unavailable, TooManyRequests, Unauthorized, BlobUploadUnknown, BlobU
 """What a second try may help against; Unauthorized is one of them as a token can run out between two requests."""
 _RANGE = re.compile(r"(?:bytes=)?0-(\d+)")
 _STATE_SIGNATURE = 32  # bytes of HMAC before the JSON in Distribution's _state
-_GONE = (BlobUploadUnknown, BlobUploadInvalid, RangeInvalid, NameUnknown, Unsupported)
+_GONE = (BlobUploadUnknown, BlobUploadInvalid, RangeInvalid, NameUnknown, Unsupported, Denied)
+"""How registries say that they don't know an upload, or tell of none; who may not push at all learns it next."""
 
 
 class Upload(NamedTuple):
@@ -95,10 +97,12 @@ class _Sending:
         self._progress = progress
         self._point: Upload | None = None
         self._flow: _Flow | None = None
+        self._asking = False
 
     def run(self, at: Upload | None) -> Digest:
         self._point = at
-        left, best, resumed = self._client.tries, at.offset if at else 0, at is not None
+        # That an older upload can't be taken up costs no try: what it was sent last may still be arriving there.
+        left, best, resumed = self._client.tries + bool(at), at.offset if at else 0, at is not None
         while True:
             try:
                 if resumed and (stored := self._look()) is not None:
@@ -118,6 +122,8 @@ class _Sending:
                 left -= 1
                 if left <= 0 or (error.retry_after or 0) > LONGEST:
                     raise
+                if left == 1 and self._asking:
+                    self._point = None  # it doesn't tell how far it is: then from the beginning on
                 self._client.wait(error.retry_after or back_off(self._client.tries - left))
             finally:
                 self._close()
@@ -127,10 +133,12 @@ class _Sending:
         """Ask the registry how far it is. The digest, if it has the whole blob: its answer to the end was lost."""
         if self._point is None:
             return None
+        self._asking = True
         try:
             status = self._client.upload_status(self._point.location, self._name)
         except _GONE:
             status = None
+        self._asking = False
         if status is not None and status[1] <= self._size:
             self._note(Upload(*status))
             return None
