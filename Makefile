@@ -3,7 +3,7 @@ PYTHON := .venv/bin/python
 # `manage.py` and mypy's Django plugin load the settings, which want some secret key; nothing is kept under it.
 CHECK := ROADSTEAD_SECRET_KEY=check
 
-.PHONY: run install install-test test longhaul check bench lock clean
+.PHONY: run install install-test test longhaul check bench lock messages clean
 
 run: install
 	@$(PYTHON) -m deploy
@@ -37,3 +37,8 @@ lock: install-test
 # Ends nothing that runs: stop the stack first. Data under var/ goes too.
 clean:
 	rm -rf var .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# After words of the pages have changed: fill in portal/locale/*/LC_MESSAGES/django.po, and run it once more.
+messages: install-test
+	cd portal && $(CHECK) DJANGO_SETTINGS_MODULE=config.settings PYTHONPATH=.. ../.venv/bin/django-admin makemessages --all --no-location --no-wrap --no-obsolete
+	cd portal && for each in locale/*/LC_MESSAGES; do msgfmt --check-format -o $$each/django.mo $$each/django.po || exit 1; done
