@@ -54,6 +54,7 @@ from rbac.errors import (
     SignInRefused,
     UserUnknown,
 )
+from replication import errors as replication
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
@@ -212,6 +213,17 @@ _WORDS: list[tuple[type[Exception], int]] = [
     (AdditionUnsupported, 400),
     (ArchiveRefused, 400),
     (ConfigurationError, 400),
+    (replication.EndpointUnknown, 404),
+    (replication.PolicyUnknown, 404),
+    (replication.ExecutionUnknown, 404),
+    (replication.TaskUnknown, 404),
+    (replication.EndpointExists, 409),
+    (replication.PolicyExists, 409),
+    (replication.EndpointInUse, 412),
+    (replication.PolicyInUse, 412),
+    (replication.PolicyDisabled, 412),
+    (replication.AlreadyRunning, 412),
+    (replication.ReplicationError, 400),
 ]
 _OURS = 500  # from here on it isn't the person's doing
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.http import HttpResponse
 
 from artifacts import arrivals
+from portal import executions
 from portal import projects as project_pages
 from portal.visit import Visit
 from projects import actions, favourites
@@ -25,6 +26,7 @@ def home(visit: Visit) -> HttpResponse:
         "mine": [entry for entry in entries if not entry["starred"]],
         "arrivals": arrivals.newest(list(watched), _ARRIVALS),
         "may_create": actions.may_create(visit.actor),
+        **executions.going_on(visit),
     }
     return visit.show("home", facts)
 

@@ -9,6 +9,7 @@ NAMES = frozenset(
     code copy cube dots download edit external-link eye file-text folder folders git-branch hash heart-rate-monitor
     history home info-circle key language layers-intersect list-details lock lock-open login logout mail menu-2 moon
     package packages pencil plus robot search server settings shield-check shield-lock signature star
+    arrow-right ban cloud-upload gauge player-play player-stop refresh server-2 stethoscope topology-star-3
     stack-2 sun sun-moon tag tags trash upload user user-plus users users-group world x
     """.split()  # noqa: SIM905 - a list of seventy literals reads worse
 )

@@ -33,6 +33,11 @@ class Group:
 
 
 _EVERYBODYS = [Entry("start", _("Home"), "home"), Entry("projects", _("Projects"), "folders")]
+_SITES = [
+    Entry("policies", _("Replication"), "arrows-exchange", "replication-policy:list"),
+    Entry("registries", _("Registries"), "server-2", "registry:list"),
+    Entry("queues", _("Queues"), "gauge", "replication:list"),
+]
 _ADMINISTRATION = [
     Entry("users", _("Users"), "users", "user:list"),
     Entry("groups", _("Groups"), "users-group", "user-group:list"),
@@ -48,6 +53,9 @@ _HELP = [Entry("reference", _("REST API"), "code")]
 
 def offered_to(actor: Actor) -> list[Group]:
     """Costs no query: what is asked about is the installation itself, in which nobody holds a role."""
-    administration = [entry for entry in _ADMINISTRATION if can(actor, entry.permission, SYSTEM_SCOPE)]
-    groups = [Group("", _EVERYBODYS), Group(_("Administration"), administration), Group(_("Help"), _HELP)]
+    of_the_whole = [(_("Sites"), _SITES), (_("Administration"), _ADMINISTRATION)]
+    groups = [Group("", _EVERYBODYS)]
+    for title, entries in of_the_whole:
+        groups.append(Group(title, [each for each in entries if can(actor, each.permission, SYSTEM_SCOPE)]))
+    groups.append(Group(_("Help"), _HELP))
     return [group for group in groups if group.entries]

@@ -21,6 +21,7 @@ from portal import (
     members,
     oidc,
     projects,
+    replication_urls,
     repositories,
     robots,
     settings,
@@ -114,4 +115,5 @@ urlpatterns = [
     path(f"{_REPOSITORY}/-/describe", repositories.describe, name="describe-repository"),
     path(f"{_REPOSITORY}/-/delete", repositories.delete, name="delete-repository"),
     path(_REPOSITORY, artifacts.artifacts, name="repository"),
+    *replication_urls.urlpatterns,
 ]

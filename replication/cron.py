@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import calendar
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
 from replication.errors import InvalidPolicy
 
 _SHOWN = 64  # characters of what can't be read
 _LONGEST = 128
+_AHEAD = 8 * 366  # days that are looked through for the next times: the 29th of February is among them
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,37 @@ def five_fields(cron: str) -> tuple[str, ...]:
     if others:
         either.append(_written(minutes, hours, others, months, weekdays))
     return tuple(either)
+
+
+def next_times(cron: str, after: datetime, count: int) -> list[datetime]:
+    """The first `count` moments behind `after` at which `cron` is due, in UTC. InvalidPolicy."""
+    five_fields(cron)
+    _, minutes, hours, days, months, weekdays = _parsed(cron)
+    found: list[datetime] = []
+    start = after.astimezone(UTC)
+    for ahead in range(_AHEAD):
+        day = start.date() + timedelta(days=ahead)
+        if not _is_due_on(day, days, months, weekdays):
+            continue
+        for moment in _moments(day, hours, minutes):
+            if moment > start:
+                found.append(moment)
+            if len(found) == count:
+                return found
+    return found
+
+
+def _is_due_on(day: date, days: Numbers, months: Numbers, weekdays: Numbers) -> bool:
+    if months is not None and day.month not in months:
+        return False
+    by_day, by_weekday = days is None or day.day in days, weekdays is None or day.isoweekday() % 7 in weekdays
+    return by_day and by_weekday if days is None or weekdays is None else by_day or by_weekday
+
+
+def _moments(day: date, hours: Numbers, minutes: Numbers) -> Iterator[datetime]:
+    for hour in sorted(range(24) if hours is None else hours):
+        for minute in sorted(range(60) if minutes is None else minutes):
+            yield datetime(day.year, day.month, day.day, hour, minute, tzinfo=UTC)
 
 
 def _parsed(cron: str) -> list[Numbers]:

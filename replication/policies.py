@@ -59,7 +59,7 @@ class Content:
         if (self.source_id is None) == (self.destination_id is None):
             raise InvalidPolicy("one of src_registry and dest_registry is a registry elsewhere, the other is left out")
         filters.parse(self.filters)
-        _check_namespace(self.namespace, self.flatten)
+        check_namespace(self.namespace, self.flatten)
         if not -1 <= self.speed <= _FASTEST:
             raise InvalidPolicy("speed is in KiB a second, or -1 for no limit")
         self._check_trigger()
@@ -73,7 +73,8 @@ class Content:
             five_fields(self.cron)
 
 
-def _check_namespace(namespace: str, flatten: int) -> None:
+def check_namespace(namespace: str, flatten: int) -> None:
+    """InvalidPolicy, unless repositories can be put below it so."""
     if namespace and (len(namespace) > MAX_NAME or not _NAMESPACE.fullmatch(namespace)):
         raise InvalidPolicy(f"dest_namespace {namespace[:60]!r} is no path of a repository, as team/mirror")
     if not LEGACY <= flatten <= _MOST_FLATTENED:
@@ -153,6 +154,16 @@ def update(policy_id: int, content: Content, *, actor: Actor, context: Context) 
     _write(policy, content)
     changed = sorted(name for name, value in before.items() if value != getattr(policy, name))
     _record(actor, "update", policy, context, changed=changed)
+
+
+@transaction.atomic
+def switch(policy_id: int, *, enabled: bool, actor: Actor, context: Context) -> None:
+    """Enable or disable a policy. Nothing for one that is so already. Raises PolicyUnknown."""
+    policy = _held(policy_id)
+    if policy.enabled == enabled:
+        return
+    Policy.objects.filter(pk=policy_id).update(enabled=enabled, updated_at=timezone.now())
+    _record(actor, "update", policy, context, changed=["enabled"], enabled=enabled)
 
 
 def delete(policy_id: int, *, actor: Actor, context: Context) -> None:

@@ -86,5 +86,12 @@
     const place = document.getElementById("troubles");
     if (place) place.textContent = "";
   });
+  // Progress is asked for again and again, and spoken only when it has come further.
+  let told = "";
+  document.addEventListener("htmx:afterSwap", () => {
+    const words = document.querySelector("[data-tell]")?.dataset.tell || "";
+    if (words !== told) tell(words);
+    told = words;
+  });
   weighAll();
 })();
