@@ -43,7 +43,7 @@ class Chromium:
         """Run a script that leads to another page, and wait for that."""
         self.evaluate("window.stays = true")
         self.evaluate(f"setTimeout(() => {{ {script} }}, 0); null")
-        self._until("window.stays !== true")
+        self.until("window.stays !== true")
         self.settle()
 
     def emulate(self, width: int, height: int, *, dark: bool = False, scripts: bool = True) -> None:
@@ -72,7 +72,7 @@ class Chromium:
             )
 
     def settle(self) -> None:
-        self._until("document.readyState === 'complete'")
+        self.until("document.readyState === 'complete'")
 
     @property
     def url(self) -> str:
@@ -90,7 +90,7 @@ class Chromium:
     def forget(self) -> None:
         self._ask("Storage.clearCookies")
 
-    def _until(self, condition: str) -> None:
+    def until(self, condition: str) -> None:
         end = time.monotonic() + 30
         while time.monotonic() < end:
             try:

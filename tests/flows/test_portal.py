@@ -110,7 +110,14 @@ def fill(browser: Chromium, **fields: str) -> None:
         browser.evaluate(f"document.querySelector('main [name={name}]').value = {json.dumps(value)}; null")
 
 
-def submit(browser: Chromium, button: str = "main form button[type=submit]") -> None:
+def typed(browser: Chromium, field: str) -> None:
+    """Tell the page that somebody types there."""
+    browser.evaluate(
+        f"document.querySelector({json.dumps(field)}).dispatchEvent(new Event('input', {{bubbles: true}}))"
+    )
+
+
+def submit(browser: Chromium, button: str = "main .card button[type=submit]") -> None:
     browser.leave_by(f"document.querySelector({json.dumps(button)}).click()")
 
 
@@ -152,3 +159,102 @@ def test_every_page_can_be_used_by_everybody_and_nothing_in_it_is_carried_out(wo
     for name, path in {"admin-home": "/", **ADMINISTRATION}.items():
         wrong += look_at(browser, world, name, path)
     assert wrong == []
+
+
+def test_a_developer_pushes_looks_tags_and_deletes(world: World, browser: Chromium):
+    sign_in(browser, world, "mika")
+    name = f"{_WEB}/repositories/journey"
+    world.image("web/journey", "one", 2000)
+    browser.go(f"{world.stack.url}{_WEB}")
+    browser.evaluate("document.querySelector('#q').value = 'journ'; null")
+    typed(browser, "#q")
+    browser.until("document.querySelectorAll('#list tbody tr').length === 1")
+    assert "q=journ" in browser.url
+    browser.leave_by("document.querySelector('#list tbody a').click()")
+    assert browser.url == world.stack.url + name
+    browser.leave_by("document.querySelector('#list a.mark').click()")
+    assert "npm ci --omit=dev" in browser.text
+    browser.evaluate("document.querySelector('[data-copy^=docker]').click()")
+    browser.until("document.getElementById('status').textContent === 'Copied'")
+    browser.leave_by("document.querySelector('a[href$=\"/tags\"]').click()")
+    fill(browser, name="two")
+    submit(browser)
+    assert "The tag two is set" in browser.text
+    browser.leave_by("document.querySelector('a[href$=\"/tags/one/delete\"]').click()")
+    assert browser.evaluate("document.querySelector('[data-confirms]').disabled")
+    fill(browser, confirm="one")
+    typed(browser, "#confirm")
+    submit(browser)
+    assert "The tag one is deleted" in browser.text
+    browser.go(world.stack.url + name)
+    browser.leave_by("document.querySelector('a[href$=\"/-/delete\"]').click()")
+    fill(browser, confirm="web/journey")
+    browser.leave_by("document.querySelector('#confirm').form.submit()")
+    assert "The repository web/journey is deleted" in browser.text
+
+
+def test_an_administrator_of_a_project_makes_a_robot_that_can_sign_in(world: World, browser: Chromium):
+    sign_in(browser, world, "grace")
+    browser.go(f"{world.stack.url}{_WEB}/robots/new")
+    fill(browser, name="journey", duration="7")
+    submit(browser)
+    secret = str(browser.evaluate("document.getElementById('secret').textContent"))
+    robot = world.stack.wire("robot$web+journey", secret)
+    assert robot.request("GET", "/v2/web/storefront/tags/list").status == 200
+    browser.go(f"{world.stack.url}{_WEB}/robots")
+    assert secret not in browser.evaluate("document.documentElement.outerHTML")
+    browser.leave_by("document.querySelector('[aria-label=\"Switch robot$web+journey off\"]').click()")
+    assert "The robot is switched off" in browser.text
+    assert world.stack.wire("robot$web+journey", secret).request("GET", "/v2/").status == 401
+
+
+def test_what_a_rule_covers_is_shown_as_it_is_written(world: World, browser: Chromium):
+    sign_in(browser, world, "grace")
+    browser.go(f"{world.stack.url}{_WEB}/rules/new")
+    covered = "document.querySelectorAll('#preview .mark').length"
+    before = browser.evaluate(covered)
+    fill(browser, tag_pattern="v2.*")
+    typed(browser, "[name=tag_pattern]")
+    browser.until(f"{covered} === 1")
+    assert before > 1
+    assert "web/storefront:v2.0.0" in browser.text
+
+
+def test_a_form_that_is_sent_after_its_session_has_ended_is_not_lost(world: World, browser: Chromium):
+    sign_in(browser, world, "grace")
+    browser.go(f"{world.stack.url}{_WEB}/labels/new")
+    fill(browser, name="kept-label", description="A long text that nobody wants to type twice")
+    browser.forget()
+    submit(browser)
+    assert "What you typed is kept" in browser.text
+    fill(browser, principal="grace", password=PASSWORD)
+    browser.leave_by("document.getElementById('password').form.querySelector('button').click()")
+    assert "Nothing you typed is lost" in browser.text
+    submit(browser)
+    assert "The label kept-label is there" in browser.text
+
+
+def test_it_works_without_scripts_and_by_the_keyboard(world: World, browser: Chromium):
+    sign_in(browser, world, "grace")
+    browser.go(f"{world.stack.url}/")
+    browser.press("Tab")
+    assert browser.evaluate("document.activeElement.className") == "skip-link"
+    browser.press("/")
+    assert browser.evaluate("document.activeElement.type") == "search"
+    browser.emulate(*PHONE)
+    browser.evaluate("document.querySelector('.topbar-menu').focus(); null")
+    browser.press("Enter")
+    assert browser.evaluate("document.querySelector('.sidebar').matches(':popover-open')")
+    plain = world.session("grace")
+    page = plain.get(f"{world.stack.url}/projects?q=we", timeout=30).text
+    assert 'href="/projects/web"' in page
+    assert 'href="/projects/mobile"' not in page
+
+
+def test_colours_and_language_are_chosen_and_kept(world: World, browser: Chromium):
+    browser.go(f"{world.stack.url}/account/sign-in")
+    browser.leave_by("document.querySelector('button[name=theme][value=dark]').click()")
+    browser.leave_by("document.querySelector('button[name=language][value=ja]').click()")
+    assert browser.evaluate("document.documentElement.dataset.bsTheme + document.documentElement.lang") == "darkja"
+    assert "サインイン" in browser.text
+    browser.screenshot(SHOTS / "sign-in-ja-dark.png")

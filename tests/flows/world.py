@@ -33,6 +33,14 @@ class World:
         answer = self.api.post(f"{self.stack.url}/api/v2.0/{path}", json=body, timeout=30)
         assert answer.status_code in {200, 201, 409}, answer.text
 
+    def session(self, name: str) -> requests.Session:
+        """Somebody at a browser without scripts."""
+        made = requests.Session()
+        form = {"principal": name, "password": PASSWORD}
+        made.post(f"{self.stack.url}/c/login", data=form, headers={"Accept": "text/html"}, timeout=30)
+        made.headers["Accept"] = "text/html"
+        return made
+
     def build(self) -> World:
         self._people()
         for name, public in PROJECTS.items():
@@ -72,16 +80,16 @@ class World:
 
     def _images(self) -> None:
         for version in range(1, 6):
-            self._image("web/storefront", f"v1.{version}.0", 40_000 * version)
+            self.image("web/storefront", f"v1.{version}.0", 40_000 * version)
         self._signed("web/storefront", "v2.0.0", 300_000)
-        self._image("web/storefront", "latest", 420_000)
+        self.image("web/storefront", "latest", 420_000)
         self._many("web/gateway", "v3.1.4")
-        self._image("web/team/checkout-service", "main", 90_000)
-        self._image("base-images/debian", "12-slim", 500_000)
+        self.image("web/team/checkout-service", "main", 90_000)
+        self.image("base-images/debian", "12-slim", 500_000)
         self._chart("web/charts/storefront", "1.4.2")
         self._hostile("mobile/hostile")
 
-    def _image(self, repository: str, tag: str, size: int) -> Content:
+    def image(self, repository: str, tag: str, size: int) -> Content:
         content = Content()
         image(content, size)
         content.tag(tag)
@@ -89,7 +97,7 @@ class World:
         return content
 
     def _signed(self, repository: str, tag: str, size: int) -> None:
-        content = self._image(repository, tag, size)
+        content = self.image(repository, tag, size)
         for kind, layer in ((COSIGN, b'{"critical":{}}'), (SBOM, b'{"bomFormat":"CycloneDX"}')):
             more = Content()
             more.add_artifact(kind, layer=layer, subject=content.top.descriptor)
