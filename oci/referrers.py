@@ -3,6 +3,7 @@
 Distribution-spec 1.1 "Listing Referrers" and "Referrers Tag Schema"; cosign's tags: its "Signature Specification".
 """
 
+import re
 from collections.abc import Iterator
 from itertools import chain
 
@@ -18,6 +19,9 @@ _WITHOUT_API = frozenset({400, 404, 405, 501})
 
 _MAX_HEX = 64  # of a tag that names a digest, as the specification cuts it
 SUFFIXES = ("", ".sig", ".att", ".sbom")  # of the tags that belong to a digest: its list of referrers, and cosign's
+
+BELONGING = re.compile(r"(sha256|sha512)-([0-9a-f]{64})(?:\.[a-z]+)?")
+"""Such tags: the algorithm, and as much of the digest as they hold."""
 
 
 def tag_of(digest: Digest) -> str:

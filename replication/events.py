@@ -6,7 +6,6 @@ rows every other second, and carries out together what has happened since.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ from django.db import connection, transaction
 from artifacts import changes, kinds
 from artifacts.changes import Change
 from audit import Context
+from oci.referrers import BELONGING
 from rbac.actors import SYSTEM
 from replication import executions, here, policies
 from replication.errors import AlreadyRunning, PolicyDisabled, PolicyUnknown
@@ -25,7 +25,6 @@ from replication.models import Event, Execution, Policy, Trigger
 BATCH = 100  # events of an execution
 _ROUNDS = 20  # batches in one pass
 _MOST = 1000  # artifacts that the events of one repository lead to
-_BELONGING = re.compile(r"(sha256|sha512)-([0-9a-f]{64})(?:\.[a-z]+)?")
 
 FOLLOWED = "EXISTS (SELECT FROM replication_policy WHERE enabled AND trigger = 'event_based')"
 
@@ -174,7 +173,7 @@ def candidates(event: Sequence[Mapping[str, Any]], repository: str, filters: Fil
     items = [item for item in event if item["repository"] == repository and item["kind"] != changes.DELETE]
     digests = {item["digest"] for item in items if item["digest"]}
     tags = {tag for item in items for tag in item["tags"]}
-    digests |= {f"{found[1]}:{found[2]}" for tag in tags if (found := _BELONGING.fullmatch(tag))}
+    digests |= {f"{found[1]}:{found[2]}" for tag in tags if (found := BELONGING.fullmatch(tag))}
     if not items:
         return iter(())
     with connection.cursor() as cursor:

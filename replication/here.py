@@ -57,7 +57,8 @@ SELECT m.digest, m.media_type, m.artifact_type, m.size,
     )
 FROM artifacts_manifest m
 WHERE m.repository_id = (SELECT id FROM artifacts_repository WHERE name = %(name)s)
-  AND m.digest > %(after)s AND m.listed AND (%(digests)s::text[] IS NULL OR m.digest = ANY(%(digests)s::text[]))
+  AND m.digest > %(after)s AND (m.listed OR EXISTS (SELECT FROM artifacts_tag t WHERE t.manifest_id = m.id))
+  AND (%(digests)s::text[] IS NULL OR m.digest = ANY(%(digests)s::text[]))
 ORDER BY m.digest LIMIT %(limit)s
 """
 
@@ -196,7 +197,8 @@ def _beginning(prefix: str) -> Iterator[str]:
 
 
 def listed(repository: str, digests: Sequence[str] | None = None) -> Iterator[Listed]:
-    """All artifacts of a repository in the order of their digests, or those of these."""
+    """All artifacts of a repository in the order of their digests, or those of these: what is listed, and what belongs
+    to something else but has a tag of its own."""
     after = ""
     while rows := _rows(repository, after, digests):
         for digest, media_type, artifact_type, size, tags, labels, has_referrers in rows:

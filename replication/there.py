@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
@@ -10,14 +9,13 @@ from itertools import islice
 from oci.client import FetchedManifest, RegistryClient
 from oci.digest import Digest
 from oci.errors import Denied, DigestInvalid, Unauthorized, Unsupported
-from oci.referrers import tags_of
+from oci.referrers import BELONGING, tags_of
 from oci.upload import Upload as ClientUpload
 from replication.adapters import Adapter
 from replication.adapters.base import Listed
 from replication.models import Endpoint
 from replication.sites import Found, Parcel, Upload
 
-_BELONGING = re.compile(r"sha(?:256|512)-[0-9a-f]{64}(?:\.[a-z]+)?")
 _MOST_TAGS = 5000  # looked through for those that belong to something; beyond that each is asked for
 _REMEMBERED = 60.0  # seconds
 
@@ -70,7 +68,7 @@ class There:
         until, names = self._belonging.get(repository, (0.0, None))
         if time.monotonic() >= until:
             tags = list(islice(self.tags(repository), _MOST_TAGS + 1))
-            some = frozenset(tag for tag in tags if _BELONGING.fullmatch(tag))
+            some = frozenset(tag for tag in tags if BELONGING.fullmatch(tag))
             names = some if len(tags) <= _MOST_TAGS else None
             self._belonging = {repository: (time.monotonic() + _REMEMBERED, names)}
         return names

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from oci.errors import Denied, NameUnknown, RegistryError, Unauthorized
+from oci.referrers import BELONGING
 from oci.vendor import JsonApi
 from replication.adapters import base
 from replication.adapters.base import Listed
@@ -60,11 +61,28 @@ class Adapter(base.Adapter):
 
     def artifacts(self, repository: str) -> Iterator[Listed]:
         query = {"with_tag": "true", "with_label": "true", "with_accessory": "true", "page_size": _PAGE}
+        tags: set[str] = set()
+        belonging = False
         try:
             for each in self._listed(f"{_place(repository)}/artifacts?{urlencode(query)}"):
-                yield _listed(each)
+                found = _listed(each)
+                tags.update(found.tags)
+                belonging |= found.has_referrers is not False
+                yield found
         except NameUnknown:
             return
+        if belonging:
+            yield from self._tagged(repository, tags)
+
+    def _tagged(self, repository: str, known: Container[str]) -> Iterator[Listed]:
+        """Accessories that have tags of their own: Harbor lists accessories with what they belong to, without tags."""
+        found: dict[str, list[str]] = {}
+        for tag in self.client.tags(repository):
+            if tag in known or BELONGING.fullmatch(tag):
+                continue
+            if (info := self.client.head_manifest(repository, tag)) is not None:
+                found.setdefault(str(info.digest), []).append(tag)
+        yield from (Listed(digest, tuple(tags)) for digest, tags in found.items())
 
     def holders(self, digest: str) -> list[str]:
         """A hint: without an answer (Harbor older than 2.2 has no such list) there is none."""
