@@ -13,6 +13,7 @@ from harborapi import HarborAsyncClient
 from tests.flows.clients import Buildah, Docker, Podman, Skopeo, docker_engine
 from tests.flows.conformance.suite import Target
 from tests.flows.harbor import signed_in
+from tests.flows.replicating import Site
 from tests.flows.stacks import Running, running_distribution, running_stack
 from tests.flows.strict import Document
 
@@ -116,3 +117,19 @@ def buildah(tmp_path: Path) -> Buildah:
 @pytest.fixture
 def skopeo(tmp_path: Path) -> Skopeo:
     return Skopeo(tmp_path / "skopeo")
+
+
+@pytest.fixture(scope="session")
+def near(workspace: Path) -> Iterator[Site]:
+    """An installation that replicates; its pieces are killed now and then."""
+    with running_stack(
+        workspace / "near", durable=True, ROADSTEAD_CONFIG_REPLICATION_LOCAL_ADDRESSES="true"
+    ) as running:
+        yield Site(running)
+
+
+@pytest.fixture(scope="session")
+def far(workspace: Path) -> Iterator[Site]:
+    """Another one."""
+    with running_stack(workspace / "far", durable=True, ROADSTEAD_CONFIG_REPLICATION_LOCAL_ADDRESSES="true") as running:
+        yield Site(running)
