@@ -1,5 +1,6 @@
 """Content to move: blobs of random bytes in files, and an image made of them."""
 
+import gzip
 import hashlib
 import json
 import random
@@ -50,6 +51,17 @@ def random_blob(path: Path, size: int, *, seed: int) -> Blob:
     return Blob(path, f"sha256:{seen.hexdigest()}", size)
 
 
+def layer(path: Path, size: int, *, seed: int) -> Blob:
+    """About `size` bytes as a true gzip stream, which skopeo takes over as it is."""
+    source, left = random.Random(seed), size
+    with gzip.GzipFile(path, "wb", compresslevel=0, mtime=0) as file:
+        while left:
+            left -= file.write(source.randbytes(min(left, 8 * MIB)))
+    with path.open("rb") as written:
+        digest = hashlib.file_digest(written, "sha256").hexdigest()
+    return Blob(path, f"sha256:{digest}", path.stat().st_size)
+
+
 def renew(blob: Blob, *, mark: int) -> Blob:
     """The same file with other first bytes, so that a registry cannot know it yet."""
     with blob.path.open("r+b") as file:
@@ -63,14 +75,21 @@ def image(directory: Path, *, layers: int, layer_size: int, seed: int) -> Image:
     """An OCI image of random layers; the config names as many diff ids, none of which is true."""
     directory.mkdir(parents=True, exist_ok=True)
     blobs = [random_blob(directory / f"layer{n}", layer_size, seed=seed + n) for n in range(layers)]
-    config = _config(directory / "config", blobs)
+    return image_of(directory / "config", blobs)
+
+
+def image_of(config_path: Path, layers: list[Blob], **annotations: str) -> Image:
+    """An OCI image of these layers, whose config goes to a file of its own."""
+    config = _config(config_path, layers)
     manifest = {
         "schemaVersion": 2,
         "mediaType": IMAGE_TYPE,
         "config": config.descriptor,
-        "layers": [blob.descriptor for blob in blobs],
+        "layers": [blob.descriptor for blob in layers],
     }
-    return Image(json.dumps(manifest).encode(), (config, *blobs))
+    return Image(
+        json.dumps(manifest | ({"annotations": annotations} if annotations else {})).encode(), (config, *layers)
+    )
 
 
 def _config(path: Path, layers: list[Blob]) -> Blob:
