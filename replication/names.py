@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from oci.reference import COMPONENT_PATTERN
+
+_NAME = re.compile(rf"{COMPONENT_PATTERN}(?:/{COMPONENT_PATTERN})*")
 _MANY = 64  # alternatives in braces that are told apart
 
 
@@ -17,8 +21,8 @@ class Sought:
 
     @property
     def names(self) -> tuple[str, ...] | None:
-        """All that can be meant; None where only a list can tell."""
-        return self.prefixes if self.exact else None
+        """All that can be meant; None where only a list can tell. What can't be a repository's name is none."""
+        return tuple(filter(_NAME.fullmatch, self.prefixes)) if self.exact else None
 
     @property
     def namespaces(self) -> tuple[str, ...] | None:

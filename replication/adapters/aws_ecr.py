@@ -20,6 +20,7 @@ from oci.vendor import JsonApi
 from replication.adapters import base
 from replication.adapters.aws_signature import Call, Signer
 from replication.adapters.base import Listed
+from replication.adapters.reading import Fields, fields, number, places, rows, said, text, texts
 from replication.names import sought
 
 _TARGET = "AmazonEC2ContainerRegistry_V20150921"
@@ -47,13 +48,16 @@ class Adapter(base.Adapter):
     @cached_property
     def client(self) -> RegistryClient:
         """With a password that holds for twelve hours."""
-        [found, *_] = self.ask("GetAuthorizationToken", {})["authorizationData"]
+        found = next(iter(rows(self.ask("GetAuthorizationToken", {}), "authorizationData")), {})
         try:
-            name, _, password = base64.b64decode(found["authorizationToken"], validate=True).decode().partition(":")
+            token = base64.b64decode(text(found, "authorizationToken"), validate=True)
+            name, _, password = token.decode().partition(":")
         except (binascii.Error, ValueError) as error:
             raise Unavailable("Amazon ECR gave a token that can't be read") from error
         own = ".dkr." in Origin.of(self.access.url).host
-        return self.registry_client(self.access.url if own else str(found["proxyEndpoint"]), Credential(name, password))
+        return self.registry_client(
+            self.access.url if own else text(found, "proxyEndpoint"), Credential(name, password)
+        )
 
     @cached_property
     def place(self) -> tuple[str, str]:
@@ -67,7 +71,7 @@ class Adapter(base.Adapter):
     def api(self) -> JsonApi:
         return self.vendor_api(self.place[0])
 
-    def ask(self, action: str, body: Mapping[str, Any], *, unless: str = "") -> Mapping[str, Any]:
+    def ask(self, action: str, body: Mapping[str, Any], *, unless: str = "") -> Fields:
         """The answer to an action; empty for the exception `unless`. Its other refusals as `oci.errors`."""
         payload = json.dumps(body).encode()
         given = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": f"{_TARGET}.{action}"}
@@ -76,23 +80,23 @@ class Adapter(base.Adapter):
         call = Call("POST", Origin.of(url).authority, "/", payload)
         headers = signer.headers(call, given, datetime.now(UTC))
         reply = self.api.post("/", payload, headers=headers, expected={_OK, _REFUSED})
-        document: Mapping[str, Any] = reply.document or {}
+        document = fields(reply.document or {})
         if reply.status == _OK:
             return document
-        kind = str(document.get("__type", "")).rpartition("#")[2]
+        kind = said(document, "__type").rpartition("#")[2]
         if unless and kind == unless:
             return {}
         refusal = Denied if kind in _DENIALS else Unknown
-        raise refusal(f"Amazon ECR refused {action}: {kind} {document.get('message') or document.get('Message') or ''}")
+        raise refusal(f"Amazon ECR refused {action}: {kind} {said(document, 'message') or said(document, 'Message')}")
 
-    def _pages(self, action: str, body: Mapping[str, Any], unless: str) -> Iterator[Mapping[str, Any]]:
+    def _pages(self, action: str, body: Mapping[str, Any], unless: str) -> Iterator[Fields]:
         more: dict[str, Any] = {}
-        while True:
+        for _ in places():
             page = self.ask(action, {**body, "maxResults": _PAGE, **more}, unless=unless)
             yield page
-            if not page.get("nextToken"):
+            if not said(page, "nextToken"):
                 return
-            more = {"nextToken": page["nextToken"]}
+            more = {"nextToken": said(page, "nextToken")}
 
     def repositories(self, patterns: Sequence[str]) -> Iterator[str]:
         where = sought(patterns)
@@ -100,12 +104,12 @@ class Adapter(base.Adapter):
             yield from where.names
             return
         for page in self._pages("DescribeRepositories", {}, ""):
-            yield from filter(where.may_be, (str(each["repositoryName"]) for each in page["repositories"]))
+            yield from filter(where.may_be, (text(each, "repositoryName") for each in rows(page, "repositories")))
 
     def artifacts(self, repository: str) -> Iterator[Listed]:
         body = {"repositoryName": repository, "filter": {"tagStatus": "TAGGED"}}
         for page in self._pages("DescribeImages", body, "RepositoryNotFoundException"):
-            yield from map(_listed, page.get("imageDetails", ()))
+            yield from map(_listed, rows(page, "imageDetails"))
 
     def prepare(self, repository: str, *, public: bool) -> None:
         super().prepare(repository, public=public)
@@ -118,9 +122,9 @@ class Adapter(base.Adapter):
     def delete(self, repository: str, reference: str) -> None:
         named = {"imageDigest" if ":" in reference else "imageTag": reference}
         body = {"repositoryName": repository, "imageIds": [named]}
-        for failure in self.ask("BatchDeleteImage", body, unless=_NO_REPOSITORY).get("failures", ()):
-            if failure.get("failureCode") != "ImageNotFound":
-                raise Denied(f"Amazon ECR didn't delete {repository} {reference}: {failure.get('failureReason')}")
+        for failure in rows(self.ask("BatchDeleteImage", body, unless=_NO_REPOSITORY), "failures"):
+            if said(failure, "failureCode") != "ImageNotFound":
+                raise Denied(f"Amazon ECR didn't delete {repository} {reference}: {said(failure, 'failureReason')}")
 
 
 _NO_REPOSITORY = "RepositoryNotFoundException"
@@ -133,11 +137,11 @@ _DENIALS = {
 }
 
 
-def _listed(found: Mapping[str, Any]) -> Listed:
-    media_type, artifact_type = str(found.get("imageManifestMediaType", "")), str(found.get("artifactMediaType", ""))
+def _listed(found: Fields) -> Listed:
+    media_type, artifact_type = said(found, "imageManifestMediaType"), said(found, "artifactMediaType")
     return Listed(
-        digest=str(found["imageDigest"]),
-        tags=tuple(map(str, found.get("imageTags", ()))),
+        digest=text(found, "imageDigest"),
+        tags=texts(found, "imageTags"),
         kind=kind_of(media_type, artifact_type) if artifact_type else "",
-        size=int(found.get("imageSizeInBytes") or 0),
+        size=number(found, "imageSizeInBytes"),
     )

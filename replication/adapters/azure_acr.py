@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from urllib.parse import quote
 
 from artifacts.kinds import kind_of
 from oci.addresses import Origin
@@ -12,6 +12,7 @@ from oci.errors import NameUnknown
 from oci.vendor import JsonApi
 from replication.adapters import base
 from replication.adapters.base import Listed
+from replication.adapters.reading import Fields, number, rows, said, text, texts
 from replication.names import sought
 
 REFRESH = "00000000-0000-0000-0000-000000000000"  # the name under which Azure gives refresh tokens out
@@ -39,7 +40,7 @@ class Adapter(base.Adapter):
                 "refresh_token": credential.token,
             }
             answer = self.vendor_api(self.access.url).post("/oauth2/token", form=form).document
-            credential = BearerToken(str(answer["access_token"]))
+            credential = BearerToken(text(answer, "access_token"))
         return self.vendor_api(self.access.url, credential=credential)
 
     def repositories(self, patterns: Sequence[str]) -> Iterator[str]:
@@ -48,29 +49,31 @@ class Adapter(base.Adapter):
             yield from where.names
             return
         for page in self.api("registry:catalog:*").pages(f"/acr/v1/_catalog?n={_PAGE}"):
-            yield from filter(where.may_be, map(str, page.document.get("repositories") or ()))
+            yield from filter(where.may_be, texts(page.document, "repositories"))
 
     def artifacts(self, repository: str) -> Iterator[Listed]:
         """Of those that have a tag."""
         api = self.api(f"repository:{repository}:metadata_read")
         try:
-            for page in api.pages(f"/acr/v1/{repository}/_manifests?n={_PAGE}"):
-                yield from map(_listed, (each for each in page.document.get("manifests") or () if each.get("tags")))
+            for page in api.pages(f"/acr/v1/{quote(repository)}/_manifests?n={_PAGE}"):
+                yield from map(_listed, (each for each in rows(page.document, "manifests") if texts(each, "tags")))
         except NameUnknown:
             return
 
     def delete_tag(self, repository: str, tag: str) -> None:
         try:
-            self.api(f"repository:{repository}:delete").delete(f"/acr/v1/{repository}/_tags/{tag}")
+            self.api(f"repository:{repository}:delete").delete(
+                f"/acr/v1/{quote(repository)}/_tags/{quote(tag, safe='')}"
+            )
         except NameUnknown:
             return
 
 
-def _listed(found: Mapping[str, Any]) -> Listed:
-    config = str(found.get("artifactType") or found.get("configMediaType") or "")
+def _listed(found: Fields) -> Listed:
+    config = said(found, "artifactType") or said(found, "configMediaType")
     return Listed(
-        digest=str(found["digest"]),
-        tags=tuple(map(str, found["tags"])),
-        kind=kind_of(str(found.get("mediaType", "")), config) if config else "",
-        size=int(found.get("imageSize") or 0),
+        digest=text(found, "digest"),
+        tags=texts(found, "tags"),
+        kind=kind_of(said(found, "mediaType"), config) if config else "",
+        size=number(found, "imageSize"),
     )

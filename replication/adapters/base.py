@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from oci.client import RegistryClient
 from oci.credential import AnyCredential, BearerToken, Credential, IdentityToken
 from oci.digest import Digest
-from oci.errors import NameInvalid, Unauthorized
+from oci.errors import NameInvalid, Unauthorized, Unavailable
 from oci.vendor import JsonApi
 from replication.names import sought
 
@@ -92,17 +93,8 @@ class Adapter:
         return BearerToken(access.secret) if access.secret else None
 
     def registry_client(self, url: str, credential: AnyCredential | None) -> RegistryClient:
-        access = self.access
-        made = RegistryClient(
-            url,
-            credential=credential,
-            insecure=access.insecure,
-            ca=access.ca,
-            private=access.private,
-            proxied=True,
-            tries=access.tries,
-            timeout=access.timeout,
-        )
+        with _usable(url):
+            made = RegistryClient(url, credential=credential, **self._reach)
         self._made.append(made)
         return made
 
@@ -110,20 +102,22 @@ class Adapter:
         self, url: str, *, credential: AnyCredential | None = None, headers: Mapping[str, str] | None = None
     ) -> JsonApi:
         """An API of the vendor's own, reached by the same rules as the registry."""
-        access = self.access
-        made = JsonApi(
-            url,
-            credential=credential,
-            headers=headers,
-            insecure=access.insecure,
-            ca=access.ca,
-            private=access.private,
-            proxied=True,
-            tries=access.tries,
-            timeout=access.timeout,
-        )
+        with _usable(url):
+            made = JsonApi(url, credential=credential, headers=headers, **self._reach)
         self._made.append(made)
         return made
+
+    @property
+    def _reach(self) -> dict[str, Any]:
+        access = self.access
+        return {
+            "insecure": access.insecure,
+            "ca": access.ca,
+            "private": access.private,
+            "proxied": True,
+            "tries": access.tries,
+            "timeout": access.timeout,
+        }
 
     def close(self) -> None:
         for each in self._made:
@@ -183,6 +177,15 @@ class Adapter:
 
     def delete_tag(self, repository: str, tag: str) -> None:
         self.client.delete_tag(repository, tag)
+
+
+@contextmanager
+def _usable(url: str) -> Iterator[None]:
+    """Of an address that a vendor may have named."""
+    try:
+        yield
+    except ValueError as error:
+        raise Unavailable(f"{url[:200]!r} is no address of a registry") from error
 
 
 def by_digest(tagged: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import ClassVar
+from urllib.parse import quote
 
 from oci.client import RegistryClient
 from oci.credential import BearerToken
@@ -12,6 +13,7 @@ from oci.errors import NameInvalid, NameUnknown
 from oci.vendor import JsonApi
 from replication.adapters import base
 from replication.adapters.base import Listed, by_digest
+from replication.adapters.reading import Fields, fields, number, places, rows, said, text
 from replication.names import sought
 
 _PAGE = 100
@@ -38,7 +40,7 @@ class Adapter(base.Adapter):
             return self.vendor_api(self.access.url)
         asked = {"identifier": self.access.access_key, "secret": self.access.secret}
         answer = self.vendor_api(self.access.url).post("/v2/auth/token", asked).document
-        return self.vendor_api(self.access.url, credential=BearerToken(str(answer["access_token"])))
+        return self.vendor_api(self.access.url, credential=BearerToken(text(answer, "access_token")))
 
     def check(self) -> None:
         super().check()
@@ -55,47 +57,47 @@ class Adapter(base.Adapter):
         return (name for namespace in namespaces for name in self._of(namespace) if where.may_be(name))
 
     def _of(self, namespace: str) -> Iterator[str]:
-        for each in self._results(f"/v2/namespaces/{namespace}/repositories"):
-            yield f"{namespace}/{each['name']}"
+        for each in self._results(f"/v2/namespaces/{quote(namespace, safe='')}/repositories"):
+            yield f"{namespace}/{text(each, 'name')}"
 
     def artifacts(self, repository: str) -> Iterator[Listed]:
         results = list(self._results(f"{_place(repository)}/tags"))
-        sizes = {str(each.get("digest")): int(each.get("full_size") or 0) for each in results}
-        tagged = ((str(each["name"]), self._digest(repository, each)) for each in results)
+        sizes = {said(each, "digest"): number(each, "full_size") for each in results}
+        tagged = ((text(each, "name"), self._digest(repository, each)) for each in results)
         for digest, tags in by_digest(pair for pair in tagged if pair[1]).items():
             yield Listed(digest, tags, size=sizes.get(digest, 0))
 
-    def _digest(self, repository: str, tag: Mapping[str, Any]) -> str:
+    def _digest(self, repository: str, tag: Fields) -> str:
         """Of old tags it isn't told. "" for one that has gone meanwhile."""
-        if told := tag.get("digest"):
-            return str(told)
-        found = self.client.head_manifest(repository, str(tag["name"]))
+        if told := said(tag, "digest"):
+            return told
+        found = self.client.head_manifest(repository, text(tag, "name"))
         return str(found.digest) if found else ""
 
-    def _results(self, target: str) -> Iterator[Mapping[str, Any]]:
+    def _results(self, target: str) -> Iterator[Fields]:
         """Nothing of what isn't there."""
-        number = 1
-        while number:
+        for place in places():
             try:
-                page = self.hub.get(f"{target}?page_size={_PAGE}&page={number}").document
+                page = self.hub.get(f"{target}?page_size={_PAGE}&page={place}").document
             except NameUnknown:
                 return
-            yield from page["results"]
-            number = number + 1 if page.get("next") else 0
+            yield from rows(page, "results")
+            if not said(page, "next"):
+                return
 
     def is_public(self, repository: str) -> bool:
         try:
-            return self.hub.get(_place(repository)).document.get("is_private") is False
+            return fields(self.hub.get(_place(repository)).document).get("is_private") is False
         except NameUnknown:
             return False
 
     def delete_tag(self, repository: str, tag: str) -> None:
         try:
-            self.hub.delete(f"/v2/repositories/{repository}/tags/{tag}/")
+            self.hub.delete(f"/v2/repositories/{quote(repository)}/tags/{quote(tag, safe='')}/")
         except NameUnknown:
             return
 
 
 def _place(repository: str) -> str:
     namespace, _, name = repository.partition("/")
-    return f"/v2/namespaces/{namespace}/repositories/{name}"
+    return f"/v2/namespaces/{quote(namespace, safe='')}/repositories/{quote(name, safe='')}"

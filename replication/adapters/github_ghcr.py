@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import ClassVar
 from urllib.parse import quote
 
 from oci.credential import BearerToken
@@ -12,6 +12,7 @@ from oci.errors import NameInvalid, NameUnknown, Unsupported
 from oci.vendor import JsonApi
 from replication.adapters import base
 from replication.adapters.base import Listed
+from replication.adapters.reading import Fields, inner, number, rows, said, text, texts
 from replication.names import sought
 
 _PAGE = 100
@@ -44,7 +45,7 @@ class Adapter(base.Adapter):
 
     def _of(self, owner: str) -> Iterator[str]:
         for each in self._listed(owner, f"/packages?package_type=container&per_page={_PAGE}"):
-            yield f"{owner}/{each['name']}"
+            yield f"{owner}/{text(each, 'name')}"
 
     def artifacts(self, repository: str) -> Iterator[Listed] | None:
         """Of those that have a tag."""
@@ -53,18 +54,18 @@ class Adapter(base.Adapter):
     def _tagged(self, repository: str) -> Iterator[Listed]:
         for each in self._versions(repository):
             if tags := _tags(each):
-                yield Listed(str(each["name"]), tags)
+                yield Listed(text(each, "name"), tags)
 
-    def _versions(self, repository: str) -> Iterator[Mapping[str, Any]]:
+    def _versions(self, repository: str) -> Iterator[Fields]:
         owner, _, name = repository.partition("/")
         return self._listed(owner, f"{_package(name)}/versions?per_page={_PAGE}")
 
-    def _listed(self, owner: str, target: str) -> Iterator[Mapping[str, Any]]:
+    def _listed(self, owner: str, target: str) -> Iterator[Fields]:
         """Of an organisation, or else of a user; nothing of what isn't there."""
         for kind in ("orgs", "users"):
             try:
-                for page in self.api.pages(f"/{kind}/{quote(owner)}{target}") if self.api else ():
-                    yield from page.document or ()
+                for page in self.api.pages(f"/{kind}/{quote(owner, safe='')}{target}") if self.api else ():
+                    yield from rows(page.document)
             except NameUnknown:
                 continue
             return
@@ -73,18 +74,18 @@ class Adapter(base.Adapter):
         """GitHub deletes versions, which are manifests: a tag can't go without the others on it."""
         for each in self._versions(repository):
             tags = _tags(each)
-            if reference != each["name"] and reference not in tags:
+            if reference != said(each, "name") and reference not in tags:
                 continue
             if reference in tags and len(tags) > 1:
                 raise Unsupported(f"GitHub can't delete the tag {reference} alone: {', '.join(tags)} are one version")
-            self._delete(repository, int(each["id"]))
+            self._delete(repository, number(each, "id"))
 
     def _delete(self, repository: str, version: int) -> None:
         owner, _, name = repository.partition("/")
         for kind in ("orgs", "users"):
             try:
                 if self.api is not None:
-                    self.api.delete(f"/{kind}/{quote(owner)}{_package(name)}/versions/{version}")
+                    self.api.delete(f"/{kind}/{quote(owner, safe='')}{_package(name)}/versions/{version}")
             except NameUnknown:
                 continue
             return
@@ -94,6 +95,5 @@ def _package(name: str) -> str:
     return f"/packages/container/{quote(name, safe='')}"
 
 
-def _tags(version: Mapping[str, Any]) -> tuple[str, ...]:
-    container = (version.get("metadata") or {}).get("container") or {}
-    return tuple(map(str, container.get("tags") or ()))
+def _tags(version: Fields) -> tuple[str, ...]:
+    return texts(inner(inner(version, "metadata"), "container"), "tags")

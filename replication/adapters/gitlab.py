@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Any
 from urllib.parse import quote
 
 from oci.addresses import Origin
@@ -12,6 +11,7 @@ from oci.challenge import parse, realm_of
 from oci.errors import NameUnknown, Unavailable
 from oci.vendor import JsonApi
 from replication.adapters import base
+from replication.adapters.reading import Fields, number, rows, text
 from replication.names import sought
 
 _PAGE = 100
@@ -59,13 +59,13 @@ class Adapter(base.Adapter):
         try:
             for project in self._listed(f"{target}?{query}per_page={_PAGE}"):
                 if project.get("container_registry_enabled", True):
-                    yield from self._paths(f"/projects/{project['id']}/registry/repositories")
+                    yield from self._paths(f"/projects/{number(project, 'id')}/registry/repositories")
         except NameUnknown:
             return
 
     def _paths(self, target: str) -> Iterator[str]:
-        return (str(each["path"]) for each in self._listed(f"{target}?per_page={_PAGE}"))
+        return (text(each, "path") for each in self._listed(f"{target}?per_page={_PAGE}"))
 
-    def _listed(self, target: str) -> Iterator[Mapping[str, Any]]:
+    def _listed(self, target: str) -> Iterator[Fields]:
         for page in self.api.pages(target):
-            yield from page.document or ()
+            yield from rows(page.document)

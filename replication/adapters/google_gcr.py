@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Any
 from urllib.parse import quote
 
 from oci.digest import Digest
@@ -12,7 +11,10 @@ from oci.errors import NameInvalid, NameUnknown
 from oci.vendor import JsonApi
 from replication.adapters import base
 from replication.adapters.base import Listed
+from replication.adapters.reading import Fields, fields, inner, number, places, texts
 from replication.names import sought
+
+_MOST = 200_000  # names that are looked at
 
 
 class Adapter(base.Adapter):
@@ -39,34 +41,33 @@ class Adapter(base.Adapter):
         return filter(where.may_be, (name for root in sorted(roots) for name in self._below(root)))
 
     def _below(self, root: str) -> Iterator[str]:
-        waiting = [root]
+        waiting, looks = [root], places(_MOST)
         while waiting:
+            next(looks)
             name = waiting.pop()
             found = self._list(name)
-            if found.get("manifest"):
+            if inner(found, "manifest"):
                 yield name
-            waiting += [f"{name}/{child}" for child in found.get("child") or ()]
+            waiting += [f"{name}/{child}" for child in texts(found, "child")]
 
-    def _list(self, name: str) -> Mapping[str, Any]:
+    def _list(self, name: str) -> Fields:
         """Empty for what isn't there."""
         try:
-            document: Mapping[str, Any] = self.api.get(f"/v2/{quote(name)}/tags/list").document
+            return fields(self.api.get(f"/v2/{quote(name)}/tags/list").document)
         except NameUnknown:
             return {}
-        return document
 
     def artifacts(self, repository: str) -> Iterator[Listed]:
         """Of those that have a tag."""
-        for digest, told in (self._list(repository).get("manifest") or {}).items():
-            if tags := tuple(map(str, told.get("tag") or ())):
-                yield Listed(digest, tags, size=int(told.get("imageSizeBytes") or 0))
+        for digest, told in inner(self._list(repository), "manifest").items():
+            if tags := texts(told, "tag"):
+                yield Listed(digest, tags, size=number(told, "imageSizeBytes"))
 
     def delete(self, repository: str, reference: str) -> None:
         """An artifact doesn't go while it has a tag."""
         if ":" not in reference:
             self.delete_tag(repository, reference)
             return
-        told = (self._list(repository).get("manifest") or {}).get(reference) or {}
-        for tag in told.get("tag") or ():
-            self.delete_tag(repository, str(tag))
+        for tag in texts(inner(inner(self._list(repository), "manifest"), reference), "tag"):
+            self.delete_tag(repository, tag)
         self.client.delete_manifest(repository, Digest.parse(reference))

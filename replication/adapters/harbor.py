@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Sequence
 from functools import cached_property
-from typing import Any
 from urllib.parse import quote, urlencode
 
 from oci.errors import Denied, NameUnknown, RegistryError, Unauthorized
@@ -12,6 +11,7 @@ from oci.referrers import BELONGING
 from oci.vendor import JsonApi
 from replication.adapters import base
 from replication.adapters.base import Listed
+from replication.adapters.reading import Fields, inner, number, rows, said, text
 from replication.names import sought
 
 _PAGE = 100
@@ -45,17 +45,17 @@ class Adapter(base.Adapter):
         return (name for project in projects for name in self._of(project) if where.may_be(name))
 
     def _projects(self) -> Iterator[str]:
-        return (str(each["name"]) for each in self._listed(f"/projects?page_size={_PAGE}"))
+        return (text(each, "name") for each in self._listed(f"/projects?page_size={_PAGE}"))
 
-    def _listed(self, target: str) -> Iterator[Mapping[str, Any]]:
+    def _listed(self, target: str) -> Iterator[Fields]:
         for page in self.api.pages(target):
-            yield from page.document or ()
+            yield from rows(page.document)
 
     def _of(self, project: str) -> Iterator[str]:
         """Nothing of a project that isn't there."""
         try:
             for each in self._listed(f"/projects/{quote(project, safe='')}/repositories?page_size={_PAGE}"):
-                yield str(each["name"])
+                yield text(each, "name")
         except NameUnknown:
             return
 
@@ -88,7 +88,7 @@ class Adapter(base.Adapter):
         """A hint: without an answer (Harbor older than 2.2 has no such list) there is none."""
         query = urlencode({"q": f"blob_digest={digest}", "page_size": 1})
         try:
-            return [str(each["name"]) for each in self.api.get(f"/repositories?{query}").document or ()]
+            return [text(each, "name") for each in rows(self.api.get(f"/repositories?{query}").document)]
         except RegistryError:
             return []
 
@@ -97,7 +97,7 @@ class Adapter(base.Adapter):
             project = self.api.get(_project(repository), headers=_NAMED).document
         except (NameUnknown, Denied, Unauthorized):
             return False
-        return str((project.get("metadata") or {}).get("public")) == "true"
+        return said(inner(project, "metadata"), "public") == "true"
 
     def prepare(self, repository: str, *, public: bool) -> None:
         super().prepare(repository, public=public)
@@ -153,14 +153,14 @@ def _place(repository: str) -> str:
     return f"{_project(repository)}/repositories/{quote(quote(rest, safe=''), safe='')}"
 
 
-def _listed(found: Mapping[str, Any]) -> Listed:
+def _listed(found: Fields) -> Listed:
     """Accessories of an index's children aren't told with it."""
-    accessories, children = found.get("accessories"), found.get("references")
+    accessories, children = rows(found, "accessories"), rows(found, "references")
     return Listed(
-        digest=str(found["digest"]),
-        tags=tuple(str(tag["name"]) for tag in found.get("tags") or ()),
-        labels=tuple(str(label["name"]) for label in found.get("labels") or ()),
-        kind=str(found.get("type") or ""),
-        size=int(found.get("size") or 0),
+        digest=text(found, "digest"),
+        tags=tuple(text(tag, "name") for tag in rows(found, "tags")),
+        labels=tuple(text(label, "name") for label in rows(found, "labels")),
+        kind=said(found, "type"),
+        size=number(found, "size"),
         has_referrers=True if accessories else None if children else False,
     )

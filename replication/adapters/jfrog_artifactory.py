@@ -9,6 +9,7 @@ from urllib.parse import quote
 from oci.errors import NameUnknown
 from oci.vendor import JsonApi
 from replication.adapters import base
+from replication.adapters.reading import rows, text, texts
 from replication.names import sought
 
 _PAGE = 1000
@@ -34,12 +35,12 @@ class Adapter(base.Adapter):
         return (name for key in keys for name in self._of(key) if where.may_be(name))
 
     def _keys(self) -> Iterator[str]:
-        return (str(each["key"]) for each in self.api.get("/repositories?packageType=docker").document)
+        return (text(each, "key") for each in rows(self.api.get("/repositories?packageType=docker").document))
 
     def _of(self, key: str) -> Iterator[str]:
         try:
             for page in self.api.pages(f"/docker/{quote(key, safe='')}/v2/_catalog?n={_PAGE}"):
-                yield from (f"{key}/{name}" for name in page.document.get("repositories") or ())
+                yield from (f"{key}/{name}" for name in texts(page.document, "repositories"))
         except NameUnknown:
             return
 

@@ -13,6 +13,7 @@ from oci.errors import NameUnknown
 from oci.vendor import JsonApi
 from replication.adapters import base
 from replication.adapters.base import Listed, by_digest
+from replication.adapters.reading import Fields, fields, number, places, rows, said, text
 from replication.names import sought
 
 _PAGE = 100
@@ -55,12 +56,12 @@ class Adapter(base.Adapter):
 
     def _of(self, api: JsonApi, namespace: str) -> Iterator[str]:
         query = {"namespace": namespace}
-        while True:
+        for _ in places():
             page = api.get(f"/repository?{urlencode(query)}").document
-            yield from (f"{each['namespace']}/{each['name']}" for each in page.get("repositories") or ())
-            if not page.get("next_page"):
+            yield from (f"{text(each, 'namespace')}/{text(each, 'name')}" for each in rows(page, "repositories"))
+            if not said(page, "next_page"):
                 return
-            query = {"namespace": namespace, "next_page": str(page["next_page"])}
+            query = {"namespace": namespace, "next_page": said(page, "next_page")}
 
     def artifacts(self, repository: str) -> Iterator[Listed] | None:
         return None if self.api is None else self._tagged(self.api, repository)
@@ -70,8 +71,8 @@ class Adapter(base.Adapter):
             tags = list(_tags(api, repository))
         except NameUnknown:
             return
-        sizes = {str(each["manifest_digest"]): int(each.get("size") or 0) for each in tags}
-        for digest, names in by_digest((str(each["name"]), str(each["manifest_digest"])) for each in tags).items():
+        sizes = {text(each, "manifest_digest"): number(each, "size") for each in tags}
+        for digest, names in by_digest((text(each, "name"), text(each, "manifest_digest")) for each in tags).items():
             yield Listed(digest, names, size=sizes[digest])
 
     def prepare(self, repository: str, *, public: bool) -> None:
@@ -82,20 +83,20 @@ class Adapter(base.Adapter):
             self.api.post("/organization/", {"name": namespace, "email": f"{namespace}@localhost"})
 
 
-def _tags(api: JsonApi, repository: str) -> Iterator[Mapping[str, Any]]:
-    number = 1
-    while number:
-        query = urlencode({"onlyActiveTags": "true", "limit": _PAGE, "page": number})
+def _tags(api: JsonApi, repository: str) -> Iterator[Fields]:
+    for place in places():
+        query = urlencode({"onlyActiveTags": "true", "limit": _PAGE, "page": place})
         page = api.get(f"/repository/{quote(repository)}/tag/?{query}").document
-        yield from page.get("tags") or ()
-        number = number + 1 if page.get("has_additional") else 0
+        yield from rows(page, "tags")
+        if not fields(page).get("has_additional"):
+            return
 
 
 def _is_there(api: JsonApi, namespace: str) -> bool:
     """As an organisation or as a user."""
     for place in ("organization", "users"):
         try:
-            api.get(f"/{place}/{quote(namespace)}")
+            api.get(f"/{place}/{quote(namespace, safe='')}")
         except NameUnknown:
             continue
         return True

@@ -16,11 +16,15 @@ _NAMES = st.text("ab/", max_size=6)
         ("library/alpine", ("library/alpine",)),
         ("library/{alpine,busybox}", ("library/alpine", "library/busybox")),
         ("{a,b}/{c,d{e,f}}", ("a/c", "a/de", "a/df", "b/c", "b/de", "b/df")),
-        (r"library/a\*b", ("library/a*b",)),
-        ("", ("",)),
+        (r"library/\alpine", ("library/alpine",)),
+        # These can't be any repository's.
+        (r"library/a\*b", ()),
+        ("{Library,../..,library}/app", ("library/app",)),
+        ("", ()),
     ],
 )
 def test_a_pattern_without_wildcards_tells_all_names(pattern, names):
+    assert sought([pattern]).names is not None
     assert set(sought([pattern]).names or ()) == set(names)
 
 
