@@ -165,21 +165,30 @@ def create(settings: Settings, *, actor: Actor, context: Context) -> Endpoint:
     look(settings)
     endpoint = Endpoint()
     with transaction.atomic():
-        _write(endpoint, settings)
+        _write(endpoint, settings, looked=True)
         _record(actor, "create", endpoint, context)
     return endpoint
 
 
 def update(endpoint_id: int, changes: Mapping[str, Any], *, actor: Actor, context: Context) -> None:
-    """Change an endpoint, which has to answer as it shall be. Raises EndpointUnknown, EndpointUnhealthy and others."""
-    look(changed(find(endpoint_id), changes))
+    """Change an endpoint, which has to answer as it shall be unless only words about it change. Raises EndpointUnknown,
+    EndpointExists, EndpointUnhealthy, InvalidEndpoint."""
+    row = find(endpoint_id)
+    wanted = changed(row, changes)
+    looked = _is_reached_otherwise(wanted, settings_of(row))
+    if looked:
+        look(wanted)
     with transaction.atomic():
         endpoint = _held(endpoint_id)
         before = settings_of(endpoint)
         wanted = changed(endpoint, changes)
-        _write(endpoint, wanted)
+        _write(endpoint, wanted, looked=looked)
         names = sorted(name for name, value in asdict(wanted).items() if value != getattr(before, name))
         _record(actor, "update", endpoint, context, changed=names)
+
+
+def _is_reached_otherwise(wanted: Settings, kept: Settings) -> bool:
+    return replace(wanted, name=kept.name, description=kept.description) != kept
 
 
 @transaction.atomic
@@ -203,13 +212,14 @@ def _held(endpoint_id: int) -> Endpoint:
     return endpoint
 
 
-def _write(endpoint: Endpoint, settings: Settings) -> None:
-    """The row as `settings` has it, just now seen to be healthy."""
+def _write(endpoint: Endpoint, settings: Settings, *, looked: bool) -> None:
+    """The row as `settings` has it; `looked`: it was seen to be healthy just now."""
     for name, value in asdict(settings).items():
         if name != "secret":
             setattr(endpoint, name, value)
     endpoint.sealed_secret = seal(settings.secret.encode(), purpose=_SEALED_FOR) if settings.secret else ""
-    endpoint.healthy, endpoint.problem, endpoint.checked_at = True, "", timezone.now()
+    if looked:
+        endpoint.healthy, endpoint.problem, endpoint.checked_at = True, "", timezone.now()
     endpoint.updated_at = timezone.now()
     try:
         with transaction.atomic():

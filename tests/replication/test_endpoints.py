@@ -150,10 +150,20 @@ def test_a_change_is_looked_at_first_and_its_record_names_what_changed(registry)
     assert AuditRecord.objects.get(operation="update").detail["changed"] == ["name", "secret"]
     registry.faults[:] = [500]
     with pytest.raises(EndpointUnhealthy):
-        endpoints.update(made.pk, {"name": "d"}, **BY)
-    assert Endpoint.objects.get().name == "c"
+        endpoints.update(made.pk, {"insecure": True}, **BY)
+    assert not Endpoint.objects.get().insecure
     with pytest.raises(EndpointUnknown):
         endpoints.update(made.pk + 1, {"name": "d"}, **BY)
+
+
+@db
+def test_words_about_one_that_is_away_can_be_changed(registry):
+    made = endpoints.create(wanted(registry), **BY)
+    registry.stop()
+    health.check(made.pk)
+    endpoints.update(made.pk, {"name": "away", "description": "the lorry has it"}, **BY)
+    row = Endpoint.objects.get()
+    assert (row.name, row.healthy) == ("away", False)
 
 
 @db
