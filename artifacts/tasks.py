@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from celery import shared_task
 
-from artifacts import blobs, configs, figures
+from artifacts import activity, blobs, configs, figures
 
 COMMITS_KEPT = timedelta(days=7)  # as long as the upstream registry keeps an unfinished upload
 
@@ -22,3 +22,4 @@ def read_configs() -> int:
 @shared_task(name="artifacts.measure")
 def measure() -> None:
     figures.measure()
+    activity.measure(datetime.now(UTC).date())

@@ -7,9 +7,11 @@ from django.http import HttpResponse
 from artifacts import arrivals
 from portal import executions
 from portal import projects as project_pages
+from portal.picture import picture
 from portal.visit import Visit
 from projects import actions, favourites
 from projects.models import Project, ProjectQuerySet
+from rbac.policy import SYSTEM_SCOPE, can
 
 _PROJECTS = 8
 _ARRIVALS = 12
@@ -25,6 +27,7 @@ def home(visit: Visit) -> HttpResponse:
         "starred": [entry for entry in entries if entry["starred"]],
         "mine": [entry for entry in entries if not entry["starred"]],
         "arrivals": arrivals.newest(list(watched), _ARRIVALS),
+        "picture": picture() if can(visit.actor, "system-volumes:read", SYSTEM_SCOPE) else None,
         "may_create": actions.may_create(visit.actor),
         **executions.going_on(visit),
     }

@@ -138,6 +138,8 @@ def look_at(browser: Chromium, world: World, name: str, path: str) -> list[str]:
         found = browser.evaluate(f"({RUN})({json.dumps(RULES)})")
         if browser.evaluate("document.documentElement.scrollWidth > innerWidth + 1"):
             found.append("wider than the screen")
+        if name != "not-there" and browser.evaluate("document.querySelector('p[data-problem]') !== null"):
+            found.append(f"no page: {browser.text}")
         if browser.evaluate("document.title") == "owned":
             found.append("carried out")
         wrong += [f"{name} {shape}: {each}" for each in [*found, *browser.evaluate("wrongs")]]
