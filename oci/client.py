@@ -344,6 +344,11 @@ class RegistryClient:
                 if artifact_type in {"", descriptor.artifact_type}:
                     yield descriptor
 
+    @property
+    def has_referrers_api(self) -> bool:
+        """False once a call of `referrers` has shown that there is none."""
+        return self._referrers.has_api
+
     def _referrers_by_tag(self, name: str, digest: Digest) -> Iterator[tuple[Descriptor, ...]]:
         index = self.get_manifest(name, tag_of(digest))
         if index is not None and index.media_type in manifest.INDEX_TYPES:

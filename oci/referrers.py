@@ -43,6 +43,11 @@ class Referrers:
         self._session = session
         self._has_api = True  # until the registry says otherwise
 
+    @property
+    def has_api(self) -> bool:
+        """False once the registry has shown that it hasn't."""
+        return self._has_api
+
     def by_api(self, request: Request) -> Iterator[tuple[Descriptor, ...]] | None:
         """Page by page; None when the registry has no such API."""
         if not self._has_api:

@@ -19,7 +19,7 @@ LEASE = 30  # seconds
 TRIES = 5  # attempts at a task that fail
 LIVES = 20  # attempts altogether, with those whose process died
 BACK_OFF = 2  # seconds before the second attempt, and twice as many before each further one
-LONGEST_WAIT = 300  # seconds between attempts
+LONGEST_WAIT = 3600  # seconds between attempts, if the other side asks for that
 
 _TAKE = f"""
 UPDATE replication_task t

@@ -12,14 +12,14 @@ from oci.errors import Denied, ManifestInvalid, NameUnknown, RegistryError, Unau
 from replication import connecting, graph
 from replication.copying import resolved
 from replication.failures import DESTINATION, Trouble, Vanished
-from replication.finding import Candidate
+from replication.finding import NOTHING, Candidate
 from replication.graph import Graph
 from replication.journal import size_words
 from replication.sites import Site
 from replication.work import Work
 
 _MOST_KNOWN = 20_000  # artifacts of a repository at the destination that are kept in memory, if it lists them
-_PART = 50  # artifacts asked for at once, by one thread
+_PART = 100  # artifacts asked for at once, by one thread
 _MOST_SIZED = 200_000  # blobs that a dry run remembers to have counted
 
 
@@ -65,7 +65,25 @@ class Comparison:
 
     def begin(self, repository: str, destination: str) -> None:
         self._repository, self._target = repository, destination
-        self._known: _Known | None = None
+        self._listing: _Known | None = None
+        self._unreferred: bool | None = None
+
+    @property
+    def _known(self) -> _Known:
+        if self._listing is None:
+            self._listing = _Known(self.destination, self._target)
+        return self._listing
+
+    def expected(self, tags: Sequence[str]) -> dict[str, Digest]:
+        """What the destination has under these tags, where it was listed: the source may well have the same."""
+        try:
+            if self.destination.is_quick:
+                known = self.destination.tags_on(self._target, dict.fromkeys(tags, NOTHING))
+            else:
+                known = self._known.tags
+        except RegistryError as error:
+            raise self._trouble(error) from error
+        return {tag: digest for tag in tags if (digest := known.get(tag)) is not None}
 
     def of(self, batch: Sequence[Candidate]) -> Compared:
         """Raises Trouble of the destination, and what the source does."""
@@ -86,19 +104,22 @@ class Comparison:
     def _there(self, batch: Sequence[Candidate]) -> list[dict[str, Digest | None]]:
         """Of each, its tags at the destination and what they are on; of one without tags, its digest."""
         try:
-            if self._known is None:
-                self._known = _Known(self.destination, self._target)
-            if self._known.is_whole:
-                return [self._listed(self._known, candidate) for candidate in batch]
+            if not self.destination.is_quick and self._known.is_whole:
+                return list(self.pool.map(lambda candidate: self._listed(self._known, candidate), batch))
             parts = [batch[start : start + _PART] for start in range(0, len(batch), _PART)]
             return [each for part in self.pool.map(self._asked, parts) for each in part]
         except RegistryError as error:
-            raise Trouble(DESTINATION, self.destination.name, f"looking up {self._target}", error) from error
+            raise self._trouble(error) from error
+
+    def _trouble(self, error: RegistryError) -> Trouble:
+        return Trouble(DESTINATION, self.destination.name, f"looking up {self._target}", error)
 
     def _listed(self, known: _Known, candidate: Candidate) -> dict[str, Digest | None]:
         if candidate.tags:
             return {tag: known.tags.get(tag) for tag in candidate.tags}
-        return {"": candidate.digest if candidate.digest in known.digests else None}
+        if candidate.digest in known.digests:
+            return {"": candidate.digest}
+        return {"": resolved(self.destination, self._target, candidate.digest)}  # some list only what has tags
 
     def _asked(self, part: Sequence[Candidate]) -> list[dict[str, Digest | None]]:
         self.work.check()
@@ -129,13 +150,20 @@ class Comparison:
     def _completeness(self, same: Sequence[Candidate]) -> list[bool]:
         """Whether all that refers to them is there too."""
         doubtful = [each for each in same if each.has_referrers is not False]
+        if doubtful and self._unreferred is None:
+            self._unreferred = self.source.has_none_referring(self._repository, doubtful[0].digest)
+        if self._unreferred:
+            return [True] * len(same)
         hanging = dict(zip(map(id, doubtful), self.pool.map(self._may_hang, doubtful), strict=True))
         return [not hanging.get(id(each), False) or self._is_whole(each) for each in same]
 
     def _may_hang(self, candidate: Candidate) -> bool:
         """Whether anything may refer to it, or to a part of it."""
         self.work.check()
-        if candidate.has_referrers or candidate.media_type in {"", *oci_manifest.INDEX_TYPES}:
+        if candidate.has_referrers:
+            return True
+        found = self.source.resolve(self._repository, candidate.digest)
+        if found is None or found.media_type in oci_manifest.INDEX_TYPES:
             return True
         if next(iter(self.source.referrers(self._repository, candidate.digest)), None) is not None:
             return True

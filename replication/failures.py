@@ -24,6 +24,7 @@ from oci.errors import (
     Unsupported,
 )
 from oci.transport import Lasting, OffLimits
+from replication.errors import ReplicationError
 
 SOURCE, DESTINATION = "source", "destination"
 
@@ -62,6 +63,13 @@ class Trouble(Exception):
 
 class Vanished(Exception):
     """The source has the artifact no longer, or a part of it; the words say what."""
+
+
+def told(error: Exception) -> str | None:
+    """What to tell people of it; None for an error of this program."""
+    if isinstance(error, DatabaseError | InterfaceError):
+        return "the database was away"
+    return str(error) if isinstance(error, Trouble | Vanished | RegistryError | ReplicationError) else None
 
 
 def is_worth_retrying(error: Exception, attempts: int) -> bool:

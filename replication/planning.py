@@ -14,22 +14,22 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
 from oci.errors import NameInvalid, RegistryError
 from replication import claims, connecting, dispatch, events, executions, policies
 from replication.comparing import Comparison
-from replication.failures import SOURCE, Trouble, is_worth_retrying, seconds_asked
-from replication.finding import Candidate, candidates
+from replication.failures import SOURCE, Trouble, is_worth_retrying, seconds_asked, told
+from replication.finding import Candidate, Shelf, candidates
 from replication.journal import Journal
 from replication.models import Execution, Operation, State
 from replication.pulse import beating
 from replication.sites import Site
 from replication.work import Halted, Work
 
-BATCH = 200  # artifacts
+BATCH = 400  # artifacts
 REFUSED = ""  # the reference of a task that stands for a repository which can't be replicated at all
 
 logger = logging.getLogger(__name__)
@@ -88,10 +88,10 @@ def plan(execution_id: int) -> bool:
 
 def _failed(execution: Execution, work: Work, error: Exception) -> None:
     """Have another attempt made later, or say that no more will be planned."""
-    known = isinstance(error, Trouble | RegistryError | DatabaseError | InterfaceError)
-    if not known:
+    text = told(error)
+    if text is None:
         logger.exception("Replication: planning of execution %s failed", execution.pk)
-    text = str(error) if known else f"an error of this program: {type(error).__name__}: {error}"
+        text = f"an error of this program: {type(error).__name__}: {error}"
     ours = Execution.objects.filter(pk=execution.pk, planner=work.claim, planned=False)
     if execution.attempts < claims.TRIES and is_worth_retrying(error, execution.attempts):
         seconds = claims.back_off(execution.attempts, seconds_asked(error))
@@ -150,17 +150,18 @@ class Planner:
             self.work.check()
             found = self.comparison.of(batch)
             self.place.left += found.left
-            first = batch[0].key
-            drafts = [
-                Draft(repository, destination, str(each.digest), each.tags, first, kind=each.kind, size=each.size,
-                      text=each.text)
-                for each in found.differing
-            ]  # fmt: skip
+            drafts = [self._draft(repository, destination, each, batch[0].key) for each in found.differing]
             self._commit(drafts, found.unchanged, repository, batch[-1].key)
+
+    def _draft(self, repository: str, destination: str, each: Candidate, batch: str) -> Draft:
+        kind = each.kind or "image"
+        digest = str(each.digest)
+        return Draft(repository, destination, digest, each.tags, batch, kind=kind, size=each.size, text=each.text)
 
     def _candidates(self, repository: str, after: str) -> Iterator[Candidate]:
         if self.execution.event is None:
-            return candidates(self.source, repository, self.filters, self.pool, after=after)
+            shelf = Shelf(self.source, repository, self.pool, self.comparison.expected)
+            return candidates(shelf, self.filters, after=after)
         return events.candidates(self.execution.event, repository, self.filters)
 
     def _delete(self, repository: str, destination: str) -> None:

@@ -7,10 +7,9 @@ import logging
 from django.db import DatabaseError, InterfaceError, close_old_connections
 
 from oci.digest import Digest
-from oci.errors import RegistryError
 from replication import claims, connecting, dispatch, executions
 from replication.copying import Copy, Order, at
-from replication.failures import DESTINATION, SOURCE, Trouble, Vanished, is_worth_retrying, seconds_asked
+from replication.failures import DESTINATION, SOURCE, is_worth_retrying, seconds_asked, told
 from replication.journal import Journal
 from replication.models import Operation, State, Task
 from replication.pulse import beating
@@ -51,10 +50,10 @@ def _attempt(task: Task, work: Work) -> tuple[State | None, str, float]:
 
 def _judged(task: Task, work: Work, error: Exception) -> tuple[State | None, str, float]:
     """Whether a failure is the end of the task."""
-    known = isinstance(error, Trouble | Vanished | RegistryError | DatabaseError | InterfaceError)
-    text = str(error) if known else f"an error of this program: {type(error).__name__}: {error}"
-    if not known:
+    text = told(error)
+    if text is None:
         logger.exception("Replication: task %s failed", task.pk)
+        text = f"an error of this program: {type(error).__name__}: {error}"
     if task.attempts < claims.TRIES and is_worth_retrying(error, task.attempts):
         seconds = claims.back_off(task.attempts, seconds_asked(error))
         work.journal.warning(f"{text}. Another attempt follows in {seconds:.0f} s")

@@ -56,6 +56,10 @@ class Site(Protocol):
     def endpoint(self) -> int | None:
         """Of the row; None: this installation."""
 
+    @property
+    def is_quick(self) -> bool:
+        """Whether it is asked for many tags more quickly than it lists them."""
+
     # Lists
 
     def repositories(self, patterns: Sequence[str]) -> Iterator[str]:
@@ -76,6 +80,9 @@ class Site(Protocol):
     def manifest(self, repository: str, reference: Digest | str) -> FetchedManifest | None: ...
 
     def referrers(self, repository: str, digest: Digest) -> Iterator[Digest]: ...
+
+    def has_none_referring(self, repository: str, some: Digest) -> bool:
+        """Whether one question makes certain that nothing refers to anything in the repository; `some` is there."""
 
     def belongings(self, repository: str, digests: Collection[Digest]) -> Mapping[str, Digest]:
         """Tags that say by their names that they belong to one of these manifests, and what they are on."""

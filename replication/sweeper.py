@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from db.locks import try_advisory_lock
-from replication import claims, dispatch, events, executions, transfers
+from replication import claims, dispatch, events, executions, history, transfers
 from replication.models import Execution, State
 
 logger = logging.getLogger(__name__)
@@ -102,5 +102,5 @@ def _waits_for_planning(execution: Execution, lost: float) -> bool:
 
 
 def forget() -> int:
-    """Drop what is kept of transfers for too long."""
-    return transfers.forget()
+    """Drop what was kept for long enough, of transfers and of executions."""
+    return transfers.forget() + history.forget()

@@ -29,7 +29,7 @@ def sweep() -> None:
     sweeper.sweep()
 
 
-@shared_task(name="replication.forget")
+@shared_task(name="replication.forget", soft_time_limit=3000, time_limit=3100)
 def forget() -> int:
     return sweeper.forget()
 

@@ -23,6 +23,8 @@ _REMEMBERED = 60.0  # seconds
 class There:
     """See `replication.sites.Site`."""
 
+    is_quick = False
+
     def __init__(self, endpoint: Endpoint, adapter: Adapter) -> None:
         self.endpoint = endpoint.pk
         self.name = endpoint.name
@@ -56,6 +58,10 @@ class There:
 
     def referrers(self, repository: str, digest: Digest) -> Iterator[Digest]:
         return (descriptor.digest for descriptor in self._client.referrers(repository, digest))
+
+    def has_none_referring(self, repository: str, some: Digest) -> bool:
+        next(self._client.referrers(repository, some), None)
+        return not self._client.has_referrers_api and self._belonging_tags(repository) == frozenset()
 
     def belongings(self, repository: str, digests: Collection[Digest]) -> Mapping[str, Digest]:
         names = [name for digest in digests for name in tags_of(digest)]
@@ -95,7 +101,8 @@ class There:
         return self._client.head_blob(repository, digest) is not None
 
     def read(self, repository: str, digest: Digest, offset: int) -> Iterator[bytes]:
-        return self._client.get_blob(repository, digest, offset)
+        # Not held against its digest here: the destination does so, and if it isn't content the bytes are looked at.
+        return self._client.get_blob(repository, digest, offset, verify=False)
 
     def holders(self, digest: Digest) -> list[str]:
         return self._adapter.holders(str(digest))

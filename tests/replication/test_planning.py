@@ -19,7 +19,6 @@ from replication.finding import Candidate
 from replication.journal import Journal
 from replication.models import Execution, State, Task
 from replication.planning import Place
-from replication.sites import Found
 from replication.work import Work
 from tests.door import image, unique
 from tests.people import CONTEXT
@@ -73,9 +72,9 @@ def test_a_planning_whose_process_died_is_gone_on_with_behind_its_last_batch(ben
     Execution.objects.update(lease_until=Now() - timedelta(seconds=1))
     looked_at: list[str] = []
 
-    def noted(site, repository, *rest, **more):
-        looked_at.append(repository)
-        return finding.candidates(site, repository, *rest, **more)
+    def noted(shelf, *rest, **more):
+        looked_at.append(shelf.repository)
+        return finding.candidates(shelf, *rest, **more)
 
     monkeypatch.setattr(planning, "candidates", noted)
     bench.sweep()
@@ -235,7 +234,7 @@ _TAGS = st.dictionaries(st.sampled_from("abcdef"), st.sampled_from(_DIGESTS))
 class Shelf:
     """A site that has tags, and nothing that refers to anything."""
 
-    name, endpoint = "shelf", 1
+    name, endpoint, is_quick = "shelf", 1, False
 
     def __init__(self, tags: dict[str, Digest], *, lists: bool) -> None:
         self.on, self.lists = tags, lists
@@ -272,7 +271,7 @@ def test_whatever_both_sides_have_what_differs_is_found_and_nothing_else(here, t
 
 @given(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.sampled_from(_DIGESTS)), unique_by=lambda pair: pair[0]))
 def test_tags_of_a_batch_come_together_by_their_digest_and_the_last_one_is_the_place(pairs):
-    found = finding._grouped([(tag, Found(digest, "", 0)) for tag, digest in pairs])
+    found = finding._grouped(pairs)
     assert {tag: each.digest for each in found for tag in each.tags} == dict(pairs)
     assert len({each.digest for each in found}) == len(found)
     if pairs:

@@ -1,0 +1,51 @@
+"""Executions of long ago are forgotten, with their tasks and logs: events alone make thousands a day."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import connection
+
+KEPT = 50  # of each policy, the latest, however old
+_BATCH = 500  # tasks deleted by one statement
+
+_OLD = """
+SELECT e.id FROM replication_execution e
+WHERE e.ended_at < now() - make_interval(days => %s) AND e.started_at < coalesce((
+    SELECT k.started_at FROM replication_execution k WHERE k.policy_id = e.policy_id
+    ORDER BY k.started_at DESC, k.id DESC OFFSET %s LIMIT 1
+), '-infinity')
+ORDER BY e.started_at LIMIT 100
+"""
+_TASKS = """
+WITH gone AS (SELECT id FROM replication_task WHERE execution_id = %s LIMIT %s),
+lines AS (DELETE FROM replication_logline WHERE task_id IN (SELECT id FROM gone))
+DELETE FROM replication_task WHERE id IN (SELECT id FROM gone)
+"""
+
+
+def forget() -> int:
+    """Forget what ended more than REPLICATION_HISTORY ago; how many executions that are. A bit at a time."""
+    kept: timedelta = settings.REPLICATION_HISTORY
+    forgotten = 0
+    while kept and (old := _some(kept.days)):
+        for execution_id in old:
+            _forget(execution_id)
+        forgotten += len(old)
+    return forgotten
+
+
+def _some(days: int) -> list[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(_OLD, [days, KEPT - 1])
+        return [row[0] for row in cursor.fetchall()]
+
+
+def _forget(execution_id: int) -> None:
+    with connection.cursor() as cursor:
+        while True:
+            cursor.execute(_TASKS, [execution_id, _BATCH])
+            if cursor.rowcount < _BATCH:
+                break
+        cursor.execute("DELETE FROM replication_execution WHERE id = %s AND ended_at IS NOT NULL", [execution_id])
