@@ -9,7 +9,9 @@ from typing import Any
 from celery import Celery
 from celery.exceptions import CPendingDeprecationWarning
 from celery.loaders.base import BaseLoader
+from celery.signals import task_prerun
 from django.conf import settings
+from django.db import connections
 from kombu import Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -53,6 +55,8 @@ def _configuration() -> dict[str, Any]:
         "timezone": "UTC",
         "worker_hijack_root_logger": False,
         "worker_max_memory_per_child": 300_000,  # KiB; the child is replaced after its task
+        # Celery's Django fixup would connect to PostgreSQL anew for each task: see `_drop_dead_connections`.
+        "CELERY_DB_REUSE_MAX": 2**31,
     }
 
 
@@ -61,6 +65,14 @@ class Loader(BaseLoader):
 
     def read_configuration(self, env: str = "") -> dict[str, Any]:  # noqa: ARG002  Celery's signature
         return _configuration()
+
+
+@task_prerun.connect
+def _drop_dead_connections(**_: Any) -> None:
+    """What died since the last task is connected anew by the next statement."""
+    for each in connections.all(initialized_only=True):
+        if each.connection is not None and not each.is_usable():
+            each.close()
 
 
 app = Celery("roadstead", loader="config.celery:Loader")

@@ -4,7 +4,9 @@ import subprocess
 import sys
 
 import pytest
+from celery.signals import task_prerun
 from django.conf import settings
+from django.db import OperationalError, connection
 
 from config.celery import app
 from config.schedule import FIXED, Schedule
@@ -52,6 +54,22 @@ thread.join()
         timeout=120,
     )
     assert printed.stdout.split() == ["ours", "ours"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_task_after_its_connection_has_died_gets_a_new_one_and_else_keeps_it():
+    def session() -> int:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            return int(cursor.fetchone()[0])
+
+    before = session()
+    task_prerun.send(sender=app.tasks["audit.drain"])
+    assert session() == before
+    with pytest.raises(OperationalError), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+    task_prerun.send(sender=app.tasks["audit.drain"])
+    assert session() != before
 
 
 def test_a_schedule_is_either_an_interval_or_a_cron():
