@@ -8,7 +8,7 @@ from typing import Any, Literal, NotRequired, TypedDict
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api import bodies, places
+from api import bodies, places, replication_bodies
 from api.document import Moment, Query, operation
 from api.endpoint import Endpoint
 from api.errors import BadRequest
@@ -170,11 +170,11 @@ class Registries(Endpoint):
         rows = _REGISTRIES.narrow(rows, request.query_params.get("q", ""))
         return paged(request, _REGISTRIES.sort(rows, request.query_params.get("sort", "")), _shapes)
 
-    @operation("createRegistry", group=_GROUP, body=bodies.NewRegistry, status=201, refuses=[403, 409])
+    @operation("createRegistry", group=_GROUP, body=replication_bodies.NewRegistry, status=201, refuses=[403, 409])
     def post(self, request: Request) -> Response:
         """createRegistry: which has to answer, and to take the credential."""
         self.require("registry:create", SYSTEM_SCOPE)
-        body = bodies.read(bodies.NewRegistry, request)
+        body = bodies.read(replication_bodies.NewRegistry, request)
         credential = body["credential"] or {}
         settings = endpoints.Settings(
             name=body["name"],
@@ -194,12 +194,12 @@ class Registries(Endpoint):
 class Ping(Endpoint):
     works_in_read_only = True
 
-    @operation("pingRegistry", group=_GROUP, body=bodies.RegistryPing, refuses=[403, 404])
+    @operation("pingRegistry", group=_GROUP, body=replication_bodies.RegistryPing, refuses=[403, 404])
     def post(self, request: Request) -> Response:
         """pingRegistry: whether it answers and takes the credential; 400 says what fails. A secret that is kept is
         shown to the registry that it is kept for, and to no other."""
         self.require("registry:read", SYSTEM_SCOPE)
-        body = bodies.read(bodies.RegistryPing, request)
+        body = bodies.read(replication_bodies.RegistryPing, request)
         if body.get("id") == HERE:
             return Response()
         changes = _changes(body)
@@ -233,11 +233,11 @@ class OneRegistry(Endpoint):
         registry_id = places.number(id, "id")
         return Response(here(request) if registry_id == HERE else registry_shape(endpoints.find(registry_id)))
 
-    @operation("updateRegistry", group=_GROUP, body=bodies.RegistryUpdate, refuses=[403, 404, 409])
+    @operation("updateRegistry", group=_GROUP, body=replication_bodies.RegistryUpdate, refuses=[403, 404, 409])
     def put(self, request: Request, id: str) -> Response:
         """updateRegistry: which has to answer as it shall be. Another url needs the secret again."""
         self.require("registry:update", SYSTEM_SCOPE)
-        changes = _changes(bodies.read(bodies.RegistryUpdate, request))
+        changes = _changes(bodies.read(replication_bodies.RegistryUpdate, request))
         endpoints.update(places.number(id, "id"), changes, actor=self.actor, context=self.context)
         return Response()
 
@@ -258,8 +258,9 @@ class RegistryInfo(Endpoint):
         if registry_id == HERE:
             labels = list(Label.objects.filter(project=None).order_by("name").values_list("name", flat=True)[:_MANY])
             return Response(_info_shape(adapters.infos()["harbor"], labels, [each.value for each in Trigger]))
-        info = adapters.infos()[endpoints.find(registry_id).kind]
-        return Response(_info_shape(info, [], [Trigger.MANUAL.value, Trigger.SCHEDULED.value]))
+        row = endpoints.find(registry_id)
+        triggers = [Trigger.MANUAL.value, Trigger.SCHEDULED.value]
+        return Response(_info_shape(adapters.infos()[row.kind], endpoints.labels_of(row), triggers))
 
 
 _MANY = 1000  # labels to choose from

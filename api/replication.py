@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api import bodies, places
+from api import bodies, places, replication_bodies
 from api.document import Moment, Query, operation
 from api.endpoint import Endpoint
 from api.paging import paged
@@ -220,7 +220,7 @@ class Executions(Endpoint):
     @operation(
         "startReplication",
         group=_GROUP,
-        body=bodies.StartReplicationExecution,
+        body=replication_bodies.StartReplicationExecution,
         status=201,
         refuses=[403, 404, 412],
     )
@@ -228,7 +228,7 @@ class Executions(Endpoint):
         """startReplication: 412 if the policy is disabled, or is one that goes on alone and does by now. With
         `dry_run` (ours) it is planned and sized, and nothing is moved."""
         self.require("replication:create", SYSTEM_SCOPE)
-        body = bodies.read(bodies.StartReplicationExecution, request)
+        body = bodies.read(replication_bodies.StartReplicationExecution, request)
         execution = executions.start(
             policies.find(body["policy_id"]),
             trigger=Trigger.MANUAL,

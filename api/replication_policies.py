@@ -8,7 +8,7 @@ from typing import Any, NotRequired, TypedDict
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api import bodies, places
+from api import bodies, places, replication_bodies
 from api.document import Moment, Query, operation
 from api.endpoint import Endpoint
 from api.paging import paged
@@ -165,13 +165,17 @@ class Policies(Endpoint):
         return paged(request, _POLICIES.sort(rows, request.query_params.get("sort", "")), _shapes(request))
 
     @operation(
-        "createReplicationPolicy", group=_GROUP, body=bodies.ReplicationPolicy, status=201, refuses=[403, 404, 409]
+        "createReplicationPolicy",
+        group=_GROUP,
+        body=replication_bodies.ReplicationPolicy,
+        status=201,
+        refuses=[403, 404, 409],
     )
     def post(self, request: Request) -> Response:
         """createReplicationPolicy: one side is a registry elsewhere, the other is left out (or has the id 0). As in
         Harbor it is `enabled` only if the body says so."""
         self.require("replication-policy:create", SYSTEM_SCOPE)
-        content = _content(bodies.read(bodies.ReplicationPolicy, request))
+        content = _content(bodies.read(replication_bodies.ReplicationPolicy, request))
         policy = policies.create(content, actor=self.actor, context=self.context)
         return Response(status=201, headers={"Location": f"/api/v2.0/replication/policies/{policy.pk}"})
 
@@ -183,12 +187,14 @@ class OnePolicy(Endpoint):
         self.require("replication-policy:read", SYSTEM_SCOPE)
         return Response(_shape(policies.find(places.number(id, "id")), request))
 
-    @operation("updateReplicationPolicy", group=_GROUP, body=bodies.ReplicationPolicy, refuses=[403, 404, 409])
+    @operation(
+        "updateReplicationPolicy", group=_GROUP, body=replication_bodies.ReplicationPolicy, refuses=[403, 404, 409]
+    )
     def put(self, request: Request, id: str) -> Response:
         """updateReplicationPolicy: the body is the whole policy, and what it leaves out is as in a new one."""
         self.require("replication-policy:update", SYSTEM_SCOPE)
         policy = policies.find(places.number(id, "id"))
-        content = _content(bodies.read(bodies.ReplicationPolicy, request), deletion=policy.deletion)
+        content = _content(bodies.read(replication_bodies.ReplicationPolicy, request), deletion=policy.deletion)
         policies.update(policy.pk, content, actor=self.actor, context=self.context)
         return Response()
 

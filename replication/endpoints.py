@@ -31,7 +31,7 @@ from replication.errors import (
 )
 from replication.models import Endpoint
 
-LOCAL_ADDRESSES = "replication_local_addresses"  # the configuration item: see Access.private
+_LOCAL_ADDRESSES = "replication_local_addresses"  # the configuration item: see Access.private
 _SEALED_FOR = "replication"
 _LONGEST_NAME, _LONGEST_URL, _LONGEST_TEXT = 64, 512, 64 * 1024
 _PATIENCE = 10.0  # seconds of silence, where somebody waits for the look
@@ -149,13 +149,36 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
     return parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}[parts.scheme]
 
 
-def look(settings: Settings) -> None:
-    """Raise EndpointUnhealthy, with what fails, unless the registry answers and takes the credential."""
-    adapter = _adapter(settings, tries=1, timeout=_PATIENCE)
+def local_addresses_are_allowed() -> bool:
+    return values.flag(_LOCAL_ADDRESSES)
+
+
+def look(settings: Settings, *, private: bool | None = None) -> None:
+    """Raise EndpointUnhealthy, with what fails, unless the registry answers and takes the credential.
+
+    `private`: whether local addresses are allowed, as configured if None. With it the database isn't asked.
+    """
+    adapter = _adapter(settings, private=private, tries=1, timeout=_PATIENCE)
     try:
         adapter.check()
     except RegistryError as error:
         raise EndpointUnhealthy(f"the registry is unhealthy: {error.message}") from error
+    finally:
+        adapter.close()
+
+
+def labels_of(endpoint: Endpoint) -> list[str]:
+    """The names of labels there that a filter can choose from; none where it doesn't answer."""
+    if not adapters.infos()[endpoint.kind].labels:
+        return []
+    try:
+        adapter = _adapter(settings_of(endpoint), tries=1, timeout=_PATIENCE)
+    except EndpointUnhealthy:
+        return []
+    try:
+        return adapter.labels()
+    except RegistryError:
+        return []
     finally:
         adapter.close()
 
@@ -250,14 +273,14 @@ def client_of(endpoint: Endpoint) -> RegistryClient:
     return adapter_of(endpoint).client
 
 
-def _adapter(settings: Settings, **options: Any) -> Adapter:
+def _adapter(settings: Settings, *, private: bool | None = None, **options: Any) -> Adapter:
     access = Access(
         url=settings.url,
         access_key=settings.access_key,
         secret=settings.secret,
         insecure=settings.insecure,
         ca=settings.ca_certificate,
-        private=values.flag(LOCAL_ADDRESSES),
+        private=local_addresses_are_allowed() if private is None else private,
         **options,
     )
     return adapters.adapter(settings.kind, access)

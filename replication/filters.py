@@ -114,8 +114,8 @@ def _read(given: Mapping[str, Any]) -> tuple[str, Any, bool]:
 def _made(kind: str, value: Any, *, excludes: bool) -> Pattern | Labels | str:
     if kind == LABEL:
         return Labels(frozenset(_label_names(value)), excludes)
-    if not isinstance(value, str):
-        raise InvalidPolicy(f"the value of a filter of type {kind} is text")
+    if not isinstance(value, str) or not value.isprintable():
+        raise InvalidPolicy(f"the value of a filter of type {kind} is printable text")
     if kind != RESOURCE:
         return Pattern(value, excludes)
     if value not in _KINDS:
@@ -127,6 +127,6 @@ def _label_names(value: Any) -> list[str]:
     names = value if isinstance(value, list) else []
     if not names or len(names) > _MOST_LABELS or not all(isinstance(name, str) and name for name in names):
         raise InvalidPolicy(f"the value of a filter of type {LABEL} is a list of up to {_MOST_LABELS} names")
-    if any(len(name) > _LONGEST_LABEL or "\x00" in name for name in names):
-        raise InvalidPolicy(f"a label's name has up to {_LONGEST_LABEL} characters")
+    if any(len(name) > _LONGEST_LABEL or not name.isprintable() for name in names):
+        raise InvalidPolicy(f"a label's name has up to {_LONGEST_LABEL} printable characters")
     return names

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from django.conf import settings
 from django.db.models import F
@@ -28,13 +29,14 @@ def check_all() -> None:
     queue of their own are for the workers there, who reach them."""
     until = time.monotonic() + _LONGEST
     waiting = Endpoint.objects.exclude(name__in=settings.SITE_QUEUES).order_by(F("checked_at").asc(nulls_first=True))
-    rows = list(waiting[:_MOST])
+    rows, private = list(waiting[:_MOST]), endpoints.local_addresses_are_allowed()
     with ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="check") as threads:
         for start in range(0, len(rows), _AT_ONCE):
             if time.monotonic() > until:
                 return
             some = rows[start : start + _AT_ONCE]
-            for row, problem in zip(some, threads.map(_problem_of, [_kept(row) for row in some]), strict=True):
+            problems = threads.map(partial(_problem_of, private=private), [_kept(row) for row in some])
+            for row, problem in zip(some, problems, strict=True):
                 _note(row, problem)
 
 
@@ -46,7 +48,8 @@ def of_sites() -> Iterator[Endpoint]:
 def check(endpoint_id: int) -> None:
     """Look at one. Nothing for one that has gone."""
     if endpoint := Endpoint.objects.filter(pk=endpoint_id).first():
-        _note(endpoint, _problem_of(_kept(endpoint)))
+        private = endpoints.local_addresses_are_allowed()
+        _note(endpoint, _problem_of(_kept(endpoint), private=private))
 
 
 def _kept(endpoint: Endpoint) -> Settings | str:
@@ -57,12 +60,12 @@ def _kept(endpoint: Endpoint) -> Settings | str:
         return str(error)
 
 
-def _problem_of(kept: Settings | str) -> str:
+def _problem_of(kept: Settings | str, *, private: bool) -> str:
     """What a look finds to fail, or "". Asks no database: it is a thread's."""
     if isinstance(kept, str):
         return kept
     try:
-        endpoints.look(kept)
+        endpoints.look(kept, private=private)
     except EndpointUnhealthy as error:
         return str(error)
     return ""

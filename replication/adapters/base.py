@@ -149,6 +149,10 @@ class Adapter:
         del repository
         return None
 
+    def labels(self) -> list[str]:
+        """The names of the labels that filters can choose from; where the vendor has labels."""
+        return []
+
     def holders(self, digest: str) -> list[str]:
         """Repositories that are known to hold a blob, to mount it from; some of them."""
         del digest

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Sequence
 from functools import cached_property
+from itertools import islice
 from urllib.parse import quote, urlencode
 
 from oci.errors import Denied, NameUnknown, RegistryError, Unauthorized
@@ -15,6 +16,7 @@ from replication.adapters.reading import Fields, inner, number, rows, said, text
 from replication.names import sought
 
 _PAGE = 100
+_LABELS = 1000  # at most
 _NAMED = {"X-Is-Resource-Name": "true"}  # a project may be called 42
 _CREATED, _CONFLICT = 201, 409
 
@@ -83,6 +85,9 @@ class Adapter(base.Adapter):
             if (info := self.client.head_manifest(repository, tag)) is not None:
                 found.setdefault(str(info.digest), []).append(tag)
         yield from (Listed(digest, tuple(tags)) for digest, tags in found.items())
+
+    def labels(self) -> list[str]:
+        return [text(each, "name") for each in islice(self._listed(f"/labels?scope=g&page_size={_PAGE}"), _LABELS)]
 
     def holders(self, digest: str) -> list[str]:
         """A hint: without an answer (Harbor older than 2.2 has no such list) there is none."""

@@ -185,3 +185,13 @@ def test_a_list_costs_the_same_however_long_it_is(admin):
         Endpoint(name=f"n{number}", kind="harbor", url="https://x.example") for number in range(8)
     )
     assert fewest(lambda: admin.get("registries")) == few
+
+
+@pytest.mark.parametrize("text", ["\x00", "\ud800"])
+@pytest.mark.parametrize(
+    "name", ["name", "description", "url", "type", "ca_certificate", "access_key", "access_secret"]
+)
+def test_text_that_no_database_keeps_is_refused(admin, remote, name, text):
+    fields = {"credential": {name: text}} if name.startswith("access") else {name: text}
+    assert error_of(admin.post("registries", body(remote, **fields))) == (400, "BAD_REQUEST")
+    assert error_of(admin.post("registries/ping", {"type": "harbor", "url": remote.url, name: text}))[0] == 400

@@ -334,3 +334,28 @@ def test_how_replication_is_doing_can_be_read(admin, policy):
     assert (found["executions"], found["pending"], found["in_progress"]) == (1, 1, 1)
     assert (found["tasks_per_minute"], found["bytes_per_minute"]) == (0.2, 100.0)
     assert found["oldest"]
+
+
+@pytest.mark.parametrize("text", ["\x00", "\ud800", "a\udfffb"])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        lambda text: {"name": text},
+        lambda text: {"description": text},
+        lambda text: {"dest_namespace": text},
+        lambda text: {"filters": [{"type": "name", "value": text}]},
+        lambda text: {"filters": [{"type": "tag", "value": f"*{text}"}]},
+        lambda text: {"filters": [{"type": "label", "value": [text]}]},
+        lambda text: {"filters": [{"type": "name", "value": "a", "decoration": text}]},
+        lambda text: {"filters": [{"type": text, "value": "a"}]},
+        lambda text: {"trigger": {"type": "scheduled", "trigger_settings": {"cron": f"0 0 3 * * {text}"}}},
+        lambda text: {"trigger": {"type": text}},
+    ],
+)
+def test_text_that_no_database_keeps_is_refused(admin, remote, fields, text):
+    assert error_of(admin.post(BASE, {**push(remote), **fields(text)})) == (400, "BAD_REQUEST")
+
+
+def test_a_cron_that_does_not_count_is_not_kept(admin, remote):
+    trigger = {"type": "manual", "trigger_settings": {"cron": "nonsense"}}
+    assert admin.get(made(admin, push(remote, trigger=trigger))).json()["trigger"]["trigger_settings"] == {}

@@ -8,12 +8,16 @@ from django.db import connection
 from django.test import Client
 
 from artifacts.models import ArtifactLabel, Manifest, Repository, Tag
+from audit import Context
 from oci.errors import Denied, NameInvalid, Unauthorized
 from oci.listener import Listener, Reply
 from projects.models import Label, Project
+from rbac.actors import SYSTEM
 from rbac.models import User
+from replication import endpoints
 from replication.adapters import Access
 from replication.adapters.harbor import Adapter
+from replication.endpoints import Settings
 from tests.people import PASSWORD, make_project, make_user
 from tests.replication.played import Played
 
@@ -150,3 +154,17 @@ def test_who_may_make_no_project_may_push_to_one_that_is_there_and_else_is_told(
 def test_it_knows_where_a_blob_can_be_mounted_from(there, admin):
     assert adapter(there, admin).holders(f"sha256:{'a' * 64}") == []
     assert adapter(there, admin, "Wrong-Password-1").holders(f"sha256:{'a' * 64}") == []
+
+
+def test_it_tells_the_labels_there_are(there, admin, monkeypatch):
+    monkeypatch.setenv("ROADSTEAD_CONFIG_REPLICATION_LOCAL_ADDRESSES", "true")
+    make_project("team")
+    for name in ("qa", "prod"):
+        Label.objects.create(name=name)
+    Label.objects.create(name="of the project's", project=Project.objects.get(name="team"))
+    assert sorted(adapter(there, admin).labels()) == ["prod", "qa"]
+    wanted = Settings("there", "harbor", there.url, access_key="boss", secret=PASSWORD)
+    made = endpoints.create(wanted, actor=SYSTEM, context=Context())
+    assert sorted(endpoints.labels_of(made)) == ["prod", "qa"]
+    there.listener.stop()
+    assert endpoints.labels_of(made) == []
