@@ -3,6 +3,7 @@
 Names of repositories and references go in as they were parsed. Locations of uploads are path and query.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
@@ -10,6 +11,7 @@ from urllib.parse import quote, urlencode
 
 from oci import listing, manifest
 from oci.bodies import Body
+from oci.challenge import Scope
 from oci.connections import Reach
 from oci.credential import AnyCredential
 from oci.digest import Digest
@@ -181,7 +183,7 @@ class RegistryClient:
             return False  # pushing to `name` may be what is refused: then an upload says so
         if answer.status == _CREATED:
             return True
-        self.cancel_upload(self._location(answer), name)  # what a registry begins when it can't mount
+        self.cancel_upload(self._transport.location_in(answer), name)  # what a registry begins when it can't mount
         return False
 
     def delete_blob(self, name: str, digest: Digest) -> bool:
@@ -209,7 +211,7 @@ class RegistryClient:
     def begin_upload(self, name: str) -> tuple[str, int]:
         """Where to send the content, and how long the registry wants each chunk at least, in bytes."""
         answer = self._session.call(Request(method="POST", target=self._uploads(name), scope=push(name)), {_ACCEPTED})
-        return self._location(answer), number(answer.headers.get("OCI-Chunk-Min-Length")) or 0
+        return self._transport.location_in(answer), number(answer.headers.get("OCI-Chunk-Min-Length")) or 0
 
     def upload_status(self, location: str, name: str = "") -> tuple[str, int] | None:
         """Where to go on and how many bytes are there; None when the upload is gone (or the location outdated)."""
@@ -217,7 +219,7 @@ class RegistryClient:
         answer = self._session.call(request, {_OK, _NO_CONTENT, _ACCEPTED, _MISSING})
         if answer.status == _MISSING:
             return None
-        onward = self._location(answer)
+        onward = self._transport.location_in(answer)
         count = offset_of(answer.headers.get("Range", ""), onward)
         if count is None:
             raise Unavailable(f"{self._transport.who} gave no Range for an upload")
@@ -237,7 +239,7 @@ class RegistryClient:
             length=length,
             scope=push_at(location, self._root, name),
         )
-        return self._location(self._session.call(request, {_ACCEPTED, _CREATED, _NO_CONTENT}))
+        return self._transport.location_in(self._session.call(request, {_ACCEPTED, _CREATED, _NO_CONTENT}))
 
     def commit_upload(
         self, location: str, digest: Digest, body: Body | None = None, length: int | None = None, *, name: str = ""
@@ -289,7 +291,7 @@ class RegistryClient:
             return None
         digest, size = self._digest_in(answer), number(answer.headers.get("Content-Length"))
         if answer.status == _OK and digest is not None and size:
-            return ManifestInfo(_media_type(answer), digest, size)
+            return ManifestInfo(answer.media_type, digest, size)
         fetched = self.get_manifest(name, reference)
         return None if fetched is None else ManifestInfo(fetched.media_type, fetched.digest, len(fetched.payload))
 
@@ -317,7 +319,7 @@ class RegistryClient:
         digest = Digest.of(answer.payload, algorithm)
         if isinstance(reference, Digest) and digest != reference:
             raise Corrupt(f"the content of {reference} at {self._transport.who} is corrupt")
-        return FetchedManifest(_media_type(answer), answer.payload, digest)
+        return FetchedManifest(answer.media_type, answer.payload, digest)
 
     def delete_manifest(self, name: str, digest: Digest) -> bool:
         """With its tags. Distribution takes the digest of a blob too, and then unlinks that: ask for manifests only."""
@@ -359,22 +361,20 @@ class RegistryClient:
     def catalog(self) -> Iterator[str]:
         """The repositories, as far as the registry shows them. Names that break the specification's rules are left
         out, here as in `tags`: none could be asked for."""
-        request = Request(method="GET", target=f"{self._root}/_catalog?n={PAGE}", scope=CATALOG)
-        for page in listing.pages(self._transport, self._page, request):
-            yield from listing.names(page.payload, "repositories", listing.REPOSITORY, self._transport.who)
+        return self._names(f"{self._root}/_catalog?n={PAGE}", CATALOG, "repositories", listing.REPOSITORY)
 
     def tags(self, name: str) -> Iterator[str]:
         """Nothing for a repository without tags, which Distribution doesn't tell from one that isn't there."""
-        request = Request(method="GET", target=f"{self._path(name)}/tags/list?n={PAGE}", scope=pull(name))
         try:
-            for page in listing.pages(self._transport, self._page, request):
-                yield from listing.names(page.payload, "tags", listing.TAG, self._transport.who)
+            yield from self._names(f"{self._path(name)}/tags/list?n={PAGE}", pull(name), "tags", listing.TAG)
         except RegistryError as error:
             if error.status != _MISSING:
                 raise
 
-    def _page(self, request: Request) -> Answer:
-        return self._session.call(request, {_OK}, limit=listing.MAX_PAGE)
+    def _names(self, target: str, scope: Scope, field: str, pattern: re.Pattern[str]) -> Iterator[str]:
+        page = partial(self._session.call, expected={_OK}, limit=listing.MAX_PAGE)
+        for answer in listing.pages(self._transport, page, Request(method="GET", target=target, scope=scope)):
+            yield from listing.names(answer.payload, field, pattern, self._transport.who)
 
     # Paths and answers
 
@@ -394,18 +394,9 @@ class RegistryClient:
         request = Request(method="DELETE", target=target, scope=delete(name))
         return self._session.call(request, {_OK, _ACCEPTED, _NO_CONTENT, _MISSING}).status != _MISSING
 
-    def _location(self, answer: Answer) -> str:
-        if not (location := answer.headers.get("Location", "")):
-            raise Unavailable(f"{self._transport.who} gave no Location")
-        return self._transport.local(location)
-
     def _digest_in(self, answer: Answer) -> Digest | None:
         text = answer.headers.get("Docker-Content-Digest")
         try:
             return Digest.parse(text) if text else None
         except DigestInvalid as error:
             raise Unavailable(f"{self._transport.who} answered with an invalid digest") from error
-
-
-def _media_type(answer: Answer) -> str:
-    return answer.headers.get("Content-Type", "").partition(";")[0].strip()

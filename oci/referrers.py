@@ -60,7 +60,7 @@ class Referrers:
                 raise
             self._has_api = isinstance(error, NameUnknown | ManifestUnknown)
             return None
-        if not first.headers.get("Content-Type", "").startswith(manifest.OCI_INDEX):  # a page for people, perhaps
+        if first.media_type != manifest.OCI_INDEX:  # a page for people, perhaps
             self._has_api = False
             return None
         return (self.listed(page.payload) for page in chain([first], pages))

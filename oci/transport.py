@@ -62,6 +62,10 @@ class Answer(NamedTuple):
     headers: Mapping[str, str]
     payload: bytes
 
+    @property
+    def media_type(self) -> str:
+        return self.headers.get("Content-Type", "").partition(";")[0].strip()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
@@ -277,6 +281,12 @@ class Transport:
         if isinstance(error, SSLError):
             return Lasting(f"{who} can't be reached: {_of_tls(error)}")
         return Unavailable(f"{who} {_reason(error)}")
+
+    def location_in(self, answer: Answer) -> str:
+        """Path and query of an answer's Location."""
+        if not (location := answer.headers.get("Location", "")):
+            raise Unavailable(f"{self.who} gave no Location")
+        return self.local(location)
 
     def local(self, url: str, *, seen_from: str = "/") -> str:
         """Path and query of a URL that this registry gave: none may lead the next request elsewhere.
