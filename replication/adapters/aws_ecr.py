@@ -111,8 +111,11 @@ class Adapter(base.Adapter):
         for page in self._pages("DescribeImages", body, "RepositoryNotFoundException"):
             yield from map(_listed, rows(page, "imageDetails"))
 
-    def prepare(self, repository: str, *, public: bool) -> None:
-        super().prepare(repository, public=public)
+    def home_of(self, repository: str) -> str:
+        return repository
+
+    def make_home(self, repository: str, *, public: bool) -> None:
+        del public
         try:
             self.ask("CreateRepository", {"repositoryName": repository}, unless="RepositoryAlreadyExistsException")
         except Denied:

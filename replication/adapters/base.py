@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from oci.vendor import JsonApi
 from replication.names import sought
 
 IDENTITY = "<token>"  # the name that docker keeps identity tokens under
+PREPARED = 60.0  # seconds for which what was made before a push is taken to be there
 Choices = Mapping[str, str]  # URLs of endpoints, by the names that are shown for them
 
 
@@ -74,6 +76,7 @@ class Adapter:
 
     def __init__(self, access: Access) -> None:
         self.access = access
+        self._prepared: dict[str, float] = {}
         self._made: list[RegistryClient | JsonApi] = []
 
     @cached_property
@@ -164,13 +167,23 @@ class Adapter:
         return False
 
     def prepare(self, repository: str, *, public: bool) -> None:
-        """Make what has to be there before a push: a project, a namespace. NameInvalid for a name that can't be."""
-        del public
+        """Make what has to be there before a push: a project, a repository. NameInvalid for a name that can't be."""
         least, most = self.info.components
         count = repository.count("/") + 1
         if not least <= count <= most:
             wanted = f"{least}" if least == most else f"at least {least}" if count < least else f"at most {most}"
             raise NameInvalid(f"{repository} has {count} components, and {self.info.kind} takes {wanted}")
+        home = self.home_of(repository)
+        if self._prepared.get(home, 0.0) < time.monotonic():
+            self.make_home(repository, public=public)
+            self._prepared[home] = time.monotonic() + PREPARED
+
+    def home_of(self, repository: str) -> str:
+        """What `make_home` makes: for many repositories the same."""
+        return repository.partition("/")[0]
+
+    def make_home(self, repository: str, *, public: bool) -> None:
+        """See `prepare`. Nothing if it is there."""
 
     def delete(self, repository: str, reference: str) -> None:
         """Take away a tag, or by a digest the artifact with all its tags. Nothing if it isn't there."""

@@ -24,10 +24,6 @@ _CREATED, _CONFLICT = 201, 409
 class Adapter(base.Adapter):
     info = base.Info("harbor", "Harbor 2, or another Roadstead", labels=True, components=(2, 255))
 
-    def __init__(self, access: base.Access) -> None:
-        super().__init__(access)
-        self._prepared: set[str] = set()
-
     @cached_property
     def api(self) -> JsonApi:
         return self.vendor_api(f"{self.access.url}/api/v2.0", credential=self.credential)
@@ -104,14 +100,10 @@ class Adapter(base.Adapter):
             return False
         return said(inner(project, "metadata"), "public") == "true"
 
-    def prepare(self, repository: str, *, public: bool) -> None:
-        super().prepare(repository, public=public)
-        project = repository.partition("/")[0]
-        if project in self._prepared:
-            return
+    def make_home(self, repository: str, *, public: bool) -> None:
+        project = self.home_of(repository)
         if not self._is_there(project):
             self._make(repository, project, public=public)
-        self._prepared.add(project)
 
     def _is_there(self, project: str) -> bool:
         """Whoever may not ask may be one who may push nevertheless: that will be seen."""

@@ -19,10 +19,6 @@ _OK, _NO_SUCH = 200, (400, 404)
 class Adapter(base.Adapter):
     info = base.Info("jfrog-artifactory", "JFrog Artifactory, with docker repositories by path", components=(2, 255))
 
-    def __init__(self, access: base.Access) -> None:
-        super().__init__(access)
-        self._prepared: set[str] = set()
-
     @cached_property
     def api(self) -> JsonApi:
         return self.vendor_api(f"{self.access.url}/artifactory/api", credential=self.credential)
@@ -44,12 +40,9 @@ class Adapter(base.Adapter):
         except NameUnknown:
             return
 
-    def prepare(self, repository: str, *, public: bool) -> None:
-        super().prepare(repository, public=public)
-        key = repository.partition("/")[0]
-        if key in self._prepared:
-            return
+    def make_home(self, repository: str, *, public: bool) -> None:
+        del public
+        key = self.home_of(repository)
         place = f"/repositories/{quote(key, safe='')}"
         if self.api.get(place, expected={_OK, *_NO_SUCH}).status in _NO_SUCH:
             self.api.put(place, {"key": key, "rclass": "local", "packageType": "docker"})
-        self._prepared.add(key)

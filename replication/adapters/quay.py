@@ -75,10 +75,10 @@ class Adapter(base.Adapter):
         for digest, names in by_digest((text(each, "name"), text(each, "manifest_digest")) for each in tags).items():
             yield Listed(digest, names, size=sizes[digest])
 
-    def prepare(self, repository: str, *, public: bool) -> None:
+    def make_home(self, repository: str, *, public: bool) -> None:
         """Quay makes the repository at the push; its organisation has to be there."""
-        super().prepare(repository, public=public)
-        namespace = repository.partition("/")[0]
+        del public
+        namespace = self.home_of(repository)
         if self.api is not None and not _is_there(self.api, namespace):
             self.api.post("/organization/", {"name": namespace, "email": f"{namespace}@localhost"})
 

@@ -206,14 +206,16 @@ def test_ecr_makes_repositories_and_takes_those_that_are_there(ecr):
     ecr.answers["CreateRepository"] = (200, {"repository": {"repositoryName": "team/app"}})
     found = ecr_adapter(ecr)
     found.prepare("team/app", public=False)
+    found.prepare("team/app", public=False)
+    assert len(ecr.asked) == 1, "it is remembered for a while"
     ecr.answers["CreateRepository"] = (400, {"__type": "RepositoryAlreadyExistsException", "message": "it is"})
-    found.prepare("team/app", public=False)
+    found.prepare("team/b", public=False)
     ecr.answers["CreateRepository"] = (400, {"__type": "AccessDeniedException", "message": "not authorized"})
-    ecr.answers["DescribeRepositories"] = (200, {"repositories": [{"repositoryName": "team/app"}]})
-    found.prepare("team/app", public=False)
+    ecr.answers["DescribeRepositories"] = (200, {"repositories": [{"repositoryName": "team/c"}]})
+    found.prepare("team/c", public=False)
     ecr.answers["DescribeRepositories"] = (400, {"__type": "RepositoryNotFoundException"})
     with pytest.raises(Denied, match="not authorized"):
-        found.prepare("team/app", public=False)
+        found.prepare("team/d", public=False)
 
 
 def test_ecr_deletes_by_tag_and_by_digest(ecr):
