@@ -55,9 +55,10 @@ class Chromium:
         self._ask("Emulation.setEmulatedMedia", features=[scheme])
         self._ask("Emulation.setScriptExecutionDisabled", value=not scripts)
 
-    def screenshot(self, path: Path) -> None:
-        """The whole page, as long as it is, as a PNG."""
-        size = self._ask("Page.getLayoutMetrics")["cssContentSize"]
+    def screenshot(self, path: Path, *, whole: bool = True) -> None:
+        """The page as a PNG: the whole of it, however long it is, or what the window shows."""
+        size = self._ask("Page.getLayoutMetrics")["cssContentSize" if whole else "cssLayoutViewport"]
+        size = size if whole else {"width": size["clientWidth"], "height": size["clientHeight"]}
         clip = {"x": 0, "y": 0, "width": size["width"], "height": min(size["height"], 4000), "scale": 1}
         shot = self._ask("Page.captureScreenshot", format="png", clip=clip, captureBeyondViewport=True)
         path.parent.mkdir(parents=True, exist_ok=True)

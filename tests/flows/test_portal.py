@@ -260,3 +260,20 @@ def test_colours_and_language_are_chosen_and_kept(world: World, browser: Chromiu
     assert browser.evaluate("document.documentElement.dataset.bsTheme + document.documentElement.lang") == "darkja"
     assert "サインイン" in browser.text
     browser.screenshot(SHOTS / "sign-in-ja-dark.png")
+
+
+def test_the_readme_shows_it_as_it_is(world: World, browser: Chromium):
+    """Pictures for docs/images, whoever copies them there."""
+    artifact = f"{_SHOP}/-/artifacts/{digest(world, 'web/storefront', 'v2.0.0')}"
+    browser.emulate(1360, 800)
+    sign_in(browser, world, "grace")
+    shown = {"repository": _SHOP, "artifact": artifact, "immutable-tags": f"{_WEB}/rules/new"}
+    for name, path in shown.items():
+        browser.emulate(1360, 800, dark=name == "artifact")
+        browser.go(world.stack.url + path)
+        browser.screenshot(SHOTS / "readme" / f"{name}.png", whole=False)
+    browser.emulate(1360, 800)
+    browser.forget()
+    sign_in(browser, world, "admin")
+    browser.until("!!document.querySelector('.chart canvas') && !!document.querySelector('#states .mark')")
+    browser.screenshot(SHOTS / "readme" / "home.png", whole=False)
