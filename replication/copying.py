@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 from oci.client import FetchedManifest
@@ -19,6 +20,7 @@ from replication import graph, referring, sending
 from replication.failures import DESTINATION, SOURCE, Trouble, Vanished
 from replication.graph import Graph
 from replication.journal import size_words
+from replication.sending import Shipment
 from replication.sites import Site
 from replication.work import Work
 
@@ -114,16 +116,22 @@ class Copy:
     def _bring_blobs(self, lacking: Sequence[Digest]) -> None:
         """All blobs of these manifests, some at once; what another task is sending comes last, and is waited for."""
         wanted = {blob: size for digest in lacking for blob, size in self._graph.nodes[digest].blobs.items()}
-        left = sorted(wanted, key=wanted.__getitem__, reverse=True)
+        largest_first = sorted(wanted, key=wanted.__getitem__, reverse=True)
+        left = [self._shipment(digest, wanted[digest]) for digest in largest_first]
+        again = False
         while left:
-            brought = list(_all(self.pool, self._bring, [(digest, wanted[digest]) for digest in left]))
-            left = [digest for digest, there in zip(left, brought, strict=True) if not there]
+            brought = list(_all(self.pool, partial(self._bring, again=again), left))
+            left = [shipment for shipment, there in zip(left, brought, strict=True) if not there]
             if left:
                 self.work.pause(_WAIT)
+            again = True
 
-    def _bring(self, blob: tuple[Digest, int]) -> bool:
+    def _shipment(self, digest: Digest, size: int) -> Shipment:
+        return Shipment(self.source, self.destination, self.order, digest, size, work=self.work)
+
+    def _bring(self, shipment: Shipment, *, again: bool) -> bool:
         self.work.check()
-        return sending.bring(self.source, self.destination, self.order, *blob, work=self.work)
+        return sending.bring(shipment, again=again)
 
     def _put(self, lacking: Sequence[Digest], tags: Sequence[str]) -> None:
         """Manifests from the bottom up, what belongs to it, and when all is there the tags."""

@@ -39,13 +39,16 @@ class Journal:
                 self._lines.append(LogLine(task_id=self._task, at=at, level=level, text=text[:LONGEST]))
 
     def flush(self) -> None:
-        """Write what was gathered; it is kept for the next time when that fails."""
+        """Write what was gathered; it is kept for the next time when that fails. The heartbeat does so too."""
         with self._lock:
-            lines = self._lines[:]
-        if lines:
-            LogLine.objects.bulk_create(lines)
+            lines, self._lines = self._lines, []
+        try:
+            if lines:
+                LogLine.objects.bulk_create(lines)
+        except BaseException:
             with self._lock:
-                del self._lines[: len(lines)]
+                self._lines[:0] = lines
+            raise
 
 
 def size_words(size: int) -> str:

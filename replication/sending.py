@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from replication.failures import DESTINATION, SOURCE, Trouble
 from replication.journal import size_words
 from replication.limits import Limiter
 from replication.sites import Parcel, Site, Upload
-from replication.transfers import Grant, Hint
+from replication.transfers import Grant
 from replication.work import Work
 
 if TYPE_CHECKING:
@@ -27,52 +27,57 @@ if TYPE_CHECKING:
 
 MOUNTS = 5  # repositories that a mount is tried from
 WORTH_ASKING = 64 * 1024  # bytes of a blob
+WORTH_RESUMING = 256 * 1024
 _NOTED = 1.0  # seconds between notes of how far an upload is
 
 
-def bring(source: Site, destination: Site, order: Order, digest: Digest, size: int, *, work: Work) -> bool:
-    """Have the blob in the order's destination; False while another task is sending it to that site."""
+def bring(shipment: Shipment, *, again: bool) -> bool:
+    """Have the blob where it is to be; False while another task is sending it to that site. `again`: so it was before.
+
+    The site is asked before the rows are: most of what is there it has for long.
+    """
+    site, digest, order = shipment.destination, shipment.digest, shipment.order
     try:
-        hint = transfers.find(destination.endpoint, digest)
-        if hint is not None and hint.busy:
+        if again and _is_busy(site, digest):
             return False
-        if destination.has_blob(order.destination, digest):
-            work.journal.info(f"{digest} is there")
-        elif (holder := _mounted(destination, order.destination, digest, size, hint)) is not None:
-            work.journal.info(f"{digest} mounted from {holder}")
-        else:
-            shipment = Shipment(source, destination, order, digest, size, work=work)
-            return _send(shipment, hint.done_at if hint else None)
+        if site.has_blob(order.destination, digest):
+            return shipment.arrived("is there")
+        grant = shipment.claim(None)
+        if grant is None:
+            hint = transfers.find(site.endpoint, digest)
+            if hint is None or hint.done_at is None:
+                return False
+            if _mounted(site, order.destination, digest, [hint.repository]):
+                return shipment.arrived(f"mounted from {hint.repository}")
+            grant = shipment.claim(hint.done_at)
     except RegistryError as error:
-        raise Trouble(DESTINATION, destination.name, f"looking up {order.destination}@{digest}", error) from error
-    work.advance(done=size)
-    return True
+        raise Trouble(DESTINATION, site.name, f"looking up {order.destination}@{digest}", error) from error
+    return grant is not None and _bring(shipment, grant)
 
 
-def _mounted(site: Site, repository: str, digest: Digest, size: int, hint: Hint | None) -> str | None:
-    """The repository it was mounted from. What is small is sent as soon as its whereabouts are found out."""
-    known = [hint.repository] if hint is not None and hint.done_at is not None else []
-    others = site.holders(digest) if size >= WORTH_ASKING else []
-    holders = [name for name in dict.fromkeys([*known, *others]) if name != repository]
-    holders.sort(key=lambda name: project_of(name) != project_of(repository))  # in one's own project one may always
-    return next((name for name in holders[:MOUNTS] if site.mount(repository, digest, name)), None)
+def _is_busy(site: Site, digest: Digest) -> bool:
+    hint = transfers.find(site.endpoint, digest)
+    return hint is not None and hint.busy
 
 
-def _send(shipment: Shipment, seen: datetime | None) -> bool:
-    destination, digest, work = shipment.destination, shipment.digest, shipment.work
-    grant = transfers.claim(
-        destination.endpoint, digest, shipment.order.destination, size=shipment.size, claim=work.claim, seen=seen
-    )
-    if grant is None:
-        return False
+def _bring(shipment: Shipment, grant: Grant) -> bool:
+    """What is ours to bring: mounted from wherever it may be, or sent."""
+    site, digest, claim = shipment.destination, shipment.digest, shipment.work.claim
     try:
         shipment.run(grant)
     except BaseException:
         with suppress(DatabaseError):  # its lease runs out
-            transfers.release(destination.endpoint, digest, work.claim)
+            transfers.release(site.endpoint, digest, claim)
         raise
-    transfers.done(destination.endpoint, digest, work.claim)
+    transfers.done(site.endpoint, digest, claim)
     return True
+
+
+def _mounted(site: Site, repository: str, digest: Digest, holders: Sequence[str]) -> str | None:
+    """The repository it was mounted from."""
+    others = [name for name in holders if name != repository]
+    others.sort(key=lambda name: project_of(name) != project_of(repository))  # in one's own project one may always
+    return next((name for name in others[:MOUNTS] if site.mount(repository, digest, name)), None)
 
 
 class Shipment:
@@ -86,10 +91,38 @@ class Shipment:
         self._noted_at = 0.0
         self._noted: Upload | None = None
 
+    def claim(self, seen: datetime | None) -> Grant | None:
+        """Take it upon us; `seen` as for `transfers.claim`."""
+        site, order, claim = self.destination, self.order, self.work.claim
+        return transfers.claim(site.endpoint, self.digest, order.destination, size=self.size, claim=claim, seen=seen)
+
+    def arrived(self, how: str) -> bool:
+        self._count(self.size)
+        self.work.journal.info(f"{self.digest} {how}")
+        return True
+
     def run(self, grant: Grant) -> None:
         """Raises Trouble with the side that failed, and Halted."""
-        began = time.monotonic()
         at = Upload(*grant) if grant.location else None
+        try:
+            holder = self._mounted() if at is None else None
+        except RegistryError as error:
+            what = f"mounting {self.digest} in {self.order.destination}"
+            raise Trouble(DESTINATION, self.destination.name, what, error) from error
+        if holder is not None:
+            self.arrived(f"mounted from {holder}")
+        else:
+            self._send(at)
+
+    def _mounted(self) -> str | None:
+        """What is small is sent as soon as its whereabouts are found out."""
+        if self.size < WORTH_ASKING:
+            return None
+        holders = self.destination.holders(self.digest)
+        return _mounted(self.destination, self.order.destination, self.digest, holders)
+
+    def _send(self, at: Upload | None) -> None:
+        began = time.monotonic()
         parcel = Parcel(self.digest, self.size, self._open, self._progress, at=at, chunk=self.order.chunk)
         try:
             self.destination.receive(self.order.destination, parcel)
@@ -127,7 +160,9 @@ class Shipment:
         self._counted = done
 
     def _progress(self, upload: Upload) -> None:
-        """Note where it can be taken up: at once where that is new, else now and then."""
+        """Note where it can be taken up: at once where that is new, else now and then; of what is small never."""
+        if self.size < WORTH_RESUMING:
+            return
         now = time.monotonic()
         moved = self._noted is None or upload.location != self._noted.location
         if (moved and self._noted is None) or now - self._noted_at >= _NOTED:

@@ -6,7 +6,7 @@ A row is a claim while it is under way, and afterwards a hint: whoever goes by i
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.models import Q
@@ -79,22 +79,34 @@ def claim(
     return Grant(*row) if row else None
 
 
+_OURS = "WHERE endpoint_id IS NOT DISTINCT FROM %s AND digest = %s AND worker = %s AND done_at IS NULL"
+_NOTE = f'UPDATE replication_transfer SET location = %s, "offset" = %s {_OURS}'  # noqa: S608 - of constants
+_DONE = f"""
+UPDATE replication_transfer
+SET done_at = now(), worker = '', lease_until = NULL, location = '', "offset" = 0 {_OURS}
+"""  # noqa: S608
+_RELEASE = f"""
+UPDATE replication_transfer SET worker = '', lease_until = now() - interval '1 second' {_OURS}
+"""  # noqa: S608
+
+
 def note(endpoint: int | None, digest: Digest, claim: str, *, location: str, offset: int) -> None:
     """Where the upload can be taken up, by whoever comes after us."""
-    _ours(endpoint, digest, claim).update(location=location, offset=offset)
+    _change(_NOTE, [location, offset, endpoint, str(digest), claim])
 
 
 def done(endpoint: int | None, digest: Digest, claim: str) -> None:
-    _ours(endpoint, digest, claim).update(done_at=Now(), worker="", lease_until=None, location="", offset=0)
+    _change(_DONE, [endpoint, str(digest), claim])
 
 
 def release(endpoint: int | None, digest: Digest, claim: str) -> None:
     """Let another take it up where it is."""
-    _ours(endpoint, digest, claim).update(worker="", lease_until=Now() - timedelta(seconds=1))
+    _change(_RELEASE, [endpoint, str(digest), claim])
 
 
-def _ours(endpoint: int | None, digest: Digest, claim: str):  # type: ignore[no-untyped-def]
-    return Transfer.objects.filter(endpoint=endpoint, digest=str(digest), worker=claim, done_at=None)
+def _change(statement: str, values: list[Any]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
 
 
 def forget() -> int:
