@@ -123,13 +123,13 @@ def _resize(task: Task, total: int) -> None:
 _BACK = """
 UPDATE replication_task
 SET state = 'Pending', text = %(text)s, worker = '', lease_until = NULL, sent_at = NULL, bytes_sent = %(sent)s,
-    bytes_done = 0, not_before = now() + make_interval(secs => %(seconds)s)
+    bytes_done = 0, attempts = attempts - %(undone)s, not_before = now() + make_interval(secs => %(seconds)s)
 WHERE id = %(id)s AND worker = %(claim)s AND state = 'InProgress'
 """
 
 
-def give_back(task: Task, work: Work, text: str, *, seconds: float) -> bool:
-    """Let another attempt at the task be made after some seconds."""
+def give_back(task: Task, work: Work, text: str, *, seconds: float, undone: bool = False) -> bool:
+    """Let another attempt at the task be made after some seconds; `undone`: this one doesn't count."""
     with connection.cursor() as cursor:
         values: dict[str, Any] = {
             "id": task.pk,
@@ -137,6 +137,7 @@ def give_back(task: Task, work: Work, text: str, *, seconds: float) -> bool:
             "text": text,
             "seconds": seconds,
             "sent": work.sent,
+            "undone": int(undone),
         }
         cursor.execute(_BACK, values)
         return bool(cursor.rowcount)

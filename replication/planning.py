@@ -77,7 +77,10 @@ def plan(execution_id: int) -> bool:
         with beating(work, lambda work: claims.renew_planning(execution_id, work)):
             Planner(execution, work, *connecting.sites(execution.policy, work)).run()
     except Exception as error:
-        if isinstance(error, Halted) or work.halted.is_set():
+        if work.leaving:
+            ours = Execution.objects.filter(pk=execution_id, planner=work.claim, planned=False)
+            ours.update(planner="", lease_until=None, sent_at=None, attempts=F("attempts") - 1)
+        elif isinstance(error, Halted) or work.halted.is_set():
             executions.wind_up(execution_id)
         else:
             _failed(execution, work, error)

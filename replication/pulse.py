@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,12 @@ from replication.work import Work
 EVERY = 1.0  # seconds
 
 logger = logging.getLogger(__name__)
+
+
+def shutting_down() -> bool:
+    """Whether this is a worker that is shut down. What isn't Celery's has nothing to ask."""
+    leaving = sys.modules.get("replication.leaving")
+    return leaving is not None and bool(leaving.asked())
 
 
 class Word(NamedTuple):
@@ -86,6 +93,8 @@ def _beat(work: Work, renew: Renew) -> None:
         work.halt(stop_asked=False)
     elif word.stop_asked:
         work.halt(stop_asked=True)
+    elif shutting_down():
+        work.halt(stop_asked=False, leaving=True)
     else:
         work.speed, work.peers = word.speed, word.peers
 

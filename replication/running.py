@@ -18,6 +18,8 @@ from replication.work import Halted, Work
 
 CHUNK = 10 * 1024 * 1024  # bytes of a piece, for policies that copy by chunk
 
+_LEFT = "its worker was shut down: another one goes on with it"
+
 logger = logging.getLogger(__name__)
 
 
@@ -67,9 +69,13 @@ def _end(task: Task, work: Work, state: State | None, text: str, wait: float) ->
     try:
         work.journal.info(f"{state or 'interrupted'}: {text}")
         work.journal.flush()
-        if work.halted.is_set() and not work.stop_asked:
+        if work.leaving:
+            claims.give_back(
+                task, work, "its worker was shut down: another one goes on with it", seconds=0, undone=True
+            )
+        elif work.halted.is_set() and not work.stop_asked:
             return  # it is another process's by now
-        if state is None:
+        elif state is None:
             claims.give_back(task, work, text, seconds=wait)
         elif claims.finish(task, work, state, text):
             executions.settle(task.execution_id)

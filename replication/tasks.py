@@ -4,7 +4,9 @@ from celery import shared_task
 
 from audit import Context
 from rbac.actors import SYSTEM
-from replication import dispatch, executions, health, planning, running, sweeper
+from replication import dispatch, executions, health, leaving, planning, running, sweeper
+
+__all__ = ["leaving"]  # which Celery's signals reach once it is imported
 
 MONTH = 30 * 86400  # seconds; none at all would mean Celery's default
 

@@ -28,6 +28,7 @@ class Work:
     done: int = 0
     sent: int = 0
     stop_asked: bool = False
+    leaving: bool = False
     halted: threading.Event = field(default_factory=threading.Event)
     _is_over: bool = False
     _aborts: list[Callable[[], None]] = field(default_factory=list)
@@ -52,12 +53,15 @@ class Work:
         """Have `abort` called, from another thread, when the work is halted: it ends calls that go on."""
         self._aborts.append(abort)
 
-    def halt(self, *, stop_asked: bool) -> None:
-        """End it, unless it is over by itself: then what it worked with serves other work by now."""
+    def halt(self, *, stop_asked: bool, leaving: bool = False) -> None:
+        """End it, unless it is over by itself: then what it worked with serves other work by now. `leaving`: another
+        process is to go on with it."""
         with self._lock:
             if self._is_over:
                 return
-            self.stop_asked = stop_asked
+            if self.halted.is_set():
+                return
+            self.stop_asked, self.leaving = stop_asked, leaving
             self.halted.set()
             for abort in self._aborts:
                 abort()

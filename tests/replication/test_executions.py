@@ -10,7 +10,7 @@ from audit import Context
 from audit.models import AuditRecord
 from oci.registry import MemoryRegistry
 from rbac.actors import SYSTEM
-from replication import executions, running
+from replication import executions, leaving, running
 from replication.errors import AlreadyRunning, PolicyDisabled
 from replication.models import Execution, LogLine, State, Task, Transfer
 from tests.door import image
@@ -168,6 +168,31 @@ def test_a_registry_that_does_not_answer_holds_up_no_stop(bench, policy, door):
         assert not worker.is_alive()
         silent.release.set()
     assert bench.tasks(execution)[0].state == State.STOPPED
+
+
+def test_a_worker_that_is_shut_down_lets_go_and_another_goes_on_at_once(bench, policy, door, elsewhere, monkeypatch):
+    door.push(large())
+    policy.destination.url = elsewhere.url
+    policy.destination.save()
+    policy.speed, policy.by_chunk = 64, True
+    policy.save()
+    execution = bench.start(policy)
+    bench.deliver()
+    task = bench.tasks(execution)[0]
+    bench.messages.clear()
+    worker = Worker(task)
+    wait_for(lambda: Task.objects.get(pk=task.pk).bytes_sent > 0)
+    with monkeypatch.context() as shutdown:
+        shutdown.setattr(leaving, "asked", lambda: True)
+        worker.join(30)
+    assert not worker.is_alive()
+    left = Task.objects.get(pk=task.pk)
+    assert (left.state, left.attempts, left.worker) == (State.PENDING, 0, "")
+    assert bench.messages == [("carry_out", task.pk)]
+    policy.speed = -1
+    policy.save()
+    bench.work()
+    assert bench.seen(execution).state == State.SUCCEED
 
 
 def test_what_failed_is_tried_again_by_the_same_execution(bench, policy, remote, door):
