@@ -16,7 +16,7 @@ from portal.visit import Visit, visited
 from rbac.policy import SYSTEM_SCOPE, can
 from replication import cron, executions, overview, policies, previews
 from replication.errors import InvalidPolicy
-from replication.models import Execution, Policy, Trigger
+from replication.models import Endpoint, Execution, Policy, Trigger
 
 _TIMES = 3  # the next ones that a schedule is due at
 _DEEDS = ("replication-policy:create", "replication-policy:update", "replication-policy:delete", "replication:create")
@@ -113,7 +113,14 @@ def _editor(visit: Visit, form: PolicyForm, title: str) -> HttpResponse:
     if _deed(visit) == "preview":
         form.is_valid()
         form.errors.clear()
-    facts = {"form": form, "title": title, "kept": form.kept, "crons": CRONS.items(), **_preview(form)}
+    facts = {
+        "form": form,
+        "title": title,
+        "kept": form.kept,
+        "crons": CRONS.items(),
+        "has_registries": Endpoint.objects.exists(),
+        **_preview(form),
+    }
     return show(visit, "policy_form", "policies", facts, status=form.status)
 
 
@@ -136,10 +143,11 @@ def _preview(form: PolicyForm) -> dict[str, Any]:
     try:
         if given["trigger"] == Trigger.SCHEDULED and given["cron"]:
             facts["times"] = cron.next_times(given["cron"], timezone.now(), _TIMES)
-        policies.check_namespace(given["namespace"], int(given["flatten"]))
-        facts["example"] = _example(given["namespace"], int(given["flatten"]))
+        flatten = policies.LEGACY if given["flatten"] == "" else int(given["flatten"])
+        policies.check_namespace(given["namespace"], flatten)
+        facts["example"] = _example(given["namespace"], flatten)
         if not facts["is_pull"]:
-            facts["preview"] = previews.preview(form.filters(given), given["namespace"], int(given["flatten"]))
+            facts["preview"] = previews.preview(form.filters(given), given["namespace"], flatten)
     except InvalidPolicy as error:
         told = errors.tellable(error)
         facts["wrong"] = told.message if told else ""

@@ -43,6 +43,13 @@ def _registries() -> list[tuple[str, str]]:
     return [("", _("Choose a registry")), *((str(pk), name) for pk, name in rows)]
 
 
+class _Any(forms.MultipleChoiceField):
+    """Its choices are the policy's."""
+
+    def valid_value(self, value: Any) -> bool:
+        return str(value).isdecimal()
+
+
 class PolicyForm(PortalForm):
     """`kept` is the policy that is changed. Filters that this form has no field for stay, unless they are unticked."""
 
@@ -65,7 +72,7 @@ class PolicyForm(PortalForm):
     )  # fmt: skip
     labels_how = forms.ChoiceField(label=gettext_lazy("Of the labelled ones"), choices=_HOW)
     kind = forms.ChoiceField(label=gettext_lazy("Kind"), choices=_KINDS)
-    more = forms.MultipleChoiceField(
+    more = _Any(
         label=gettext_lazy("Further filters"), required=False, widget=forms.CheckboxSelectMultiple,
         help_text=gettext_lazy("Set by the API. Those that you untick are dropped."),
     )  # fmt: skip
@@ -73,7 +80,7 @@ class PolicyForm(PortalForm):
         label=gettext_lazy("Put below"), required=False, widget=forms.TextInput({**_PLAIN, "placeholder": "mirror"}),
         help_text=gettext_lazy("A project, or a path. Empty: the names stay as they are."),
     )  # fmt: skip
-    flatten = forms.TypedChoiceField(label=gettext_lazy("Which replaces"), coerce=int)
+    flatten = forms.IntegerField(label=gettext_lazy("Which replaces"), required=False, widget=forms.Select)
     trigger = forms.ChoiceField(label=gettext_lazy("When"), choices=_TRIGGERS, widget=forms.RadioSelect)
     cron = Text(
         label=gettext_lazy("Schedule"), required=False,
@@ -101,15 +108,14 @@ class PolicyForm(PortalForm):
         self.further = _further(kept)
         initial = _initial(kept, self.further) if kept else {**_NEW, "registry": registry}
         super().__init__(data, initial=initial)
-        self._offer("flatten", _levels(kept.flatten if kept else LEGACY))
-        self._offer("more", [(str(place), words_of(each)) for place, each in enumerate(self.further)])
+        # What is offered is known now; what is taken, the domain says.
+        self.fields["flatten"].widget = forms.Select(
+            {"class": "form-select"}, choices=_levels(kept.flatten if kept else LEGACY)
+        )
+        further = [(str(place), words_of(each)) for place, each in enumerate(self.further)]
+        self.fields["more"].widget = forms.CheckboxSelectMultiple({"class": "form-check-input"}, choices=further)
         if not self.further:
             del self.fields["more"]
-
-    def _offer(self, name: str, choices: list[tuple[str, str]]) -> None:
-        field = self.fields[name]
-        if isinstance(field, forms.ChoiceField):
-            field.choices = choices
 
     def filters(self, given: Mapping[str, Any]) -> list[dict[str, Any]]:
         """As Harbor writes them."""
@@ -128,11 +134,12 @@ class PolicyForm(PortalForm):
     def content(self, given: Mapping[str, Any]) -> Content:
         """InvalidPolicy."""
         registry, is_push = int(given["registry"]), given["direction"] == PUSH
-        plain = ("name", "description", "namespace", "flatten", "trigger", "cron", "override", "deletion")
+        plain = ("name", "description", "namespace", "trigger", "cron", "override", "deletion")
         return Content(
             source_id=None if is_push else registry,
             destination_id=registry if is_push else None,
             filters=self.filters(given),
+            flatten=LEGACY if given["flatten"] is None else given["flatten"],
             enabled=given["enabled"],
             speed=given["speed"] or -1,
             by_chunk=given["by_chunk"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.http import HttpResponse
+from django.utils import timezone
 
 from portal.visit import Visit, visited
 from rbac.policy import SYSTEM_SCOPE
@@ -17,8 +18,10 @@ def queues(visit: Visit) -> HttpResponse:
     each = figures.by_policy()
     names = dict(Policy.objects.filter(pk__in=each).values_list("pk", "name"))
     rows = [(pk, names[pk], found) for pk, found in each.items() if pk in names]
+    overall, now = figures.together(each.values()), timezone.now()
     facts = {
-        "section": "queues", "overall": figures.overall(), "rows": sorted(rows, key=lambda row: row[1]),
+        "section": "queues", "overall": overall, "rows": sorted(rows, key=lambda row: row[1]),
+        "since": overall.oldest if overall.oldest and overall.oldest < now else None,  # later: it waits to be retried
         "minutes": int(figures.WINDOW.total_seconds() / 60),
     }  # fmt: skip
     return visit.show("parts/queues" if visit.is_partial else "queues", facts)

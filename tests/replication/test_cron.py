@@ -7,7 +7,7 @@ from crontab import CronTab
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replication.cron import five_fields
+from replication.cron import five_fields, next_times
 from replication.errors import InvalidPolicy
 
 
@@ -79,3 +79,22 @@ def test_whatever_it_takes_the_clock_takes(cron):
         return
     for each in written:
         assert CronTab(each).next(default_utc=True) is not None
+
+
+@pytest.mark.parametrize(
+    ("cron", "expected"),
+    [
+        ("0 30 2 * * *", ["2026-11-29 02:30", "2026-11-30 02:30", "2026-12-01 02:30"]),
+        ("0 0,30 11-12 28 11 *", ["2026-11-28 12:30", "2027-11-28 11:00", "2027-11-28 11:30"]),
+        ("0 0 12 29 2 *", ["2028-02-29 12:00", "2032-02-29 12:00"]),
+        ("0 0 0 1 * sun", ["2026-11-29 00:00", "2026-12-01 00:00", "2026-12-06 00:00"]),  # either day
+    ],
+)
+def test_its_next_times_are_told(cron, expected):
+    after = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
+    assert [each.strftime("%Y-%m-%d %H:%M") for each in next_times(cron, after, len(expected))] == expected
+
+
+def test_what_is_no_cron_has_no_times():
+    with pytest.raises(InvalidPolicy):
+        next_times("0 2 * * *", datetime(2026, 11, 28, tzinfo=UTC), 1)

@@ -155,3 +155,16 @@ def test_a_policy_goes_with_its_history_in_batches(endpoint, monkeypatch):
             LogLine.objects.create(task=task, text="done")
     policies.delete(policy.pk, actor=SYSTEM, context=Context())
     assert (Execution.objects.count(), Task.objects.count(), LogLine.objects.count()) == (1, 5, 5)
+
+
+@pytest.mark.django_db
+def test_a_policy_is_switched_off_and_on_and_keeps_all_else(endpoint):
+    policy = make(endpoint, trigger="scheduled", cron="0 0 2 * * *", enabled=True)
+    for enabled in (False, False, True):
+        policies.switch(policy.pk, enabled=enabled, actor=SYSTEM, context=Context())
+        policy.refresh_from_db()
+        assert (policy.enabled, policy.cron) == (enabled, "0 0 2 * * *")
+    changes = AuditRecord.objects.filter(operation="update", resource_type="replication-policy").order_by("id")
+    assert [row.detail["enabled"] for row in changes] == [False, True]
+    with pytest.raises(PolicyUnknown):
+        policies.switch(policy.pk + 1, enabled=True, actor=SYSTEM, context=Context())
