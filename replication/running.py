@@ -18,6 +18,7 @@ from replication.work import Halted, Work
 
 CHUNK = 10 * 1024 * 1024  # bytes of a piece, for policies that copy by chunk
 
+_LOST = "another worker has taken it over"
 _LEFT = "its worker was shut down: another one goes on with it"
 
 logger = logging.getLogger(__name__)
@@ -45,8 +46,10 @@ def _attempt(task: Task, work: Work) -> tuple[State | None, str, float]:
     try:
         return State.SUCCEED, _do(task, work), 0.0
     except Exception as error:
+        if work.leaving:
+            return None, _LEFT, 0.0
         if work.halted.is_set() or isinstance(error, Halted):
-            return State.STOPPED, "stopped", 0.0
+            return State.STOPPED, "stopped" if work.stop_asked else _LOST, 0.0
         return _judged(task, work, error)
 
 
@@ -69,14 +72,8 @@ def _end(task: Task, work: Work, state: State | None, text: str, wait: float) ->
     try:
         work.journal.info(f"{state or 'interrupted'}: {text}")
         work.journal.flush()
-        if work.leaving:
-            claims.give_back(
-                task, work, "its worker was shut down: another one goes on with it", seconds=0, undone=True
-            )
-        elif work.halted.is_set() and not work.stop_asked:
-            return  # it is another process's by now
-        elif state is None:
-            claims.give_back(task, work, text, seconds=wait)
+        if state is None:
+            claims.give_back(task, work, text, seconds=wait, undone=work.leaving)
         elif claims.finish(task, work, state, text):
             executions.settle(task.execution_id)
         dispatch.refill(task.execution)

@@ -61,7 +61,7 @@ class There:
 
     def has_none_referring(self, repository: str, some: Digest) -> bool:
         next(self._client.referrers(repository, some), None)
-        return not self._client.has_referrers_api and self._belonging_tags(repository) == frozenset()
+        return not self._client.has_referrers_api and not any(map(BELONGING.fullmatch, self.tags(repository)))
 
     def belongings(self, repository: str, digests: Collection[Digest]) -> Mapping[str, Digest]:
         names = [name for digest in digests for name in tags_of(digest)]
