@@ -34,16 +34,17 @@ class PortalForm(forms.Form):
 
     def __init__(self, data: QueryDict | None = None, *, initial: dict[str, Any] | None = None) -> None:
         super().__init__(data, initial=initial, label_suffix="")
-        for name, field in self.fields.items():
+        # Nothing is looked at yet: a view may take fields away that its visitor has no right to.
+        for field in self.fields.values():
             kind = next((words for widget, words in _CLASSES.items() if isinstance(field.widget, widget)), None)
             field.widget.attrs.setdefault("class", kind or "form-control")
-            if self.is_bound and name in self.errors:
-                field.widget.attrs["class"] += " is-invalid"
 
     def attempt(self, deed: Callable[[dict[str, Any]], Result]) -> Result | None:
         """Do it with what was filled in. None, and the reasons stand in the form, if something is missing or the
         domain refuses it."""
         if not self.is_valid():
+            for name in self.errors:
+                self.fields[name].widget.attrs["class"] += " is-invalid"
             self.status = 400
             return None
         try:

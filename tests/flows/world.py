@@ -54,11 +54,27 @@ class World:
         self._images()
         return self
 
+    def activity(self) -> None:
+        """Two weeks in which things were pulled and pushed, as the task that counts them would have left it."""
+        code = """
+from datetime import UTC, datetime, timedelta
+from django.utils import timezone
+from artifacts.models import Figure
+for ago in range(1, 14):
+    day = (datetime.now(UTC).date() - timedelta(days=ago)).isoformat()
+    for what, value in (("pulls", 420 + 37 * (ago * 7 % 11)), ("pushes", 30 + 11 * (ago * 5 % 9))):
+        Figure.objects.update_or_create(name=f"{what} {day}", defaults={"value": value, "measured_at": timezone.now()})
+"""
+        self.stack.manage("shell", "-c", code)
+
     def _people(self) -> None:
         for name in (*PEOPLE, "sam"):
             body = {"username": name, "email": f"{name}@example.com", "realname": name.title(), "password": PASSWORD}
             self.post("users", body)
+        attack = {"username": "<b>x</b>", "email": "x@example.com", "realname": ATTACK, "comment": ATTACK}
+        self.post("users", {**attack, "password": PASSWORD})
         self.post("usergroups", {"group_name": "release-managers", "group_type": 2})
+        self.post("usergroups", {"group_name": ATTACK, "group_type": 3})
 
     def _labels(self) -> None:
         self.post("labels", {"name": "approved", "color": "#2f9e44", "scope": "g", "description": "By security"})
@@ -77,6 +93,8 @@ class World:
         access = [{"resource": "repository", "action": action} for action in ("pull", "push")]
         permissions = [{"kind": "project", "namespace": "web", "access": access}]
         self.post("robots", {**robot, "permissions": permissions})
+        self.post("robots", {**robot, "name": "x", "description": ATTACK, "permissions": permissions})
+        self.api.put(f"{self.stack.url}/api/v2.0/configurations", json={"banner_message": ATTACK}, timeout=30)
 
     def _images(self) -> None:
         for version in range(1, 6):
