@@ -52,7 +52,8 @@ class Chromium:
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self._ask("Emulation.setEmulatedMedia", features=[scheme])
+        still = {"name": "prefers-reduced-motion", "value": "reduce"}  # no colour is looked at on its way to another
+        self._ask("Emulation.setEmulatedMedia", features=[scheme, still])
         self._ask("Emulation.setScriptExecutionDisabled", value=not scripts)
 
     def screenshot(self, path: Path, *, whole: bool = True) -> None:

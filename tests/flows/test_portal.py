@@ -129,22 +129,23 @@ def digest(world: World, repository: str, tag: str) -> str:
 
 
 def look_at(browser: Chromium, world: World, name: str, path: str) -> list[str]:
-    """A page on a light desktop and a dark phone: its pictures, and what is wrong with it."""
+    """A page on a light desktop, which then becomes a dark phone: its pictures, and what is wrong with it."""
     wrong: list[str] = []
+    browser.emulate(*DESKTOP)
+    browser.go(world.stack.url + path)
+    browser.evaluate(AXE.read_text() + "; null")
     for shape, size in (("desktop", DESKTOP), ("phone", PHONE)):
         browser.emulate(*size, dark=shape == "phone")
-        browser.go(world.stack.url + path)
         browser.screenshot(SHOTS / f"{name}-{shape}.png")
-        browser.evaluate(AXE.read_text() + "; null")
         found = browser.evaluate(f"({RUN})({json.dumps(RULES)})")
         if browser.evaluate("document.documentElement.scrollWidth > innerWidth + 1"):
             found.append("wider than the screen")
-        if name != "not-there" and browser.evaluate("document.querySelector('p[data-problem]') !== null"):
-            found.append(f"no page: {browser.text}")
-        if browser.evaluate("document.title") == "owned":
-            found.append("carried out")
-        wrong += [f"{name} {shape}: {each}" for each in [*found, *browser.evaluate("wrongs")]]
-    return wrong
+        wrong += [f"{name} {shape}: {each}" for each in found]
+    if name != "not-there" and browser.evaluate("document.querySelector('p[data-problem]') !== null"):
+        wrong.append(f"{name}: no page: {browser.text}")
+    if browser.evaluate("document.title") == "owned":
+        wrong.append(f"{name}: carried out")
+    return wrong + [f"{name}: {each}" for each in browser.evaluate("wrongs")]
 
 
 def test_every_page_can_be_used_by_everybody_and_nothing_in_it_is_carried_out(world: World, browser: Chromium):
