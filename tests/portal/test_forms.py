@@ -2,6 +2,7 @@
 
 import re
 from html import unescape
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from tests.people import PASSWORD, join, make_group, make_project, make_user
 from tests.portal.browser import HOST, Browser
 
 pytestmark = pytest.mark.django_db
-KEPT = re.compile(r'name="kept" value="([^"]+)"')
+KEPT = r'name="kept" value="([^"]+)"'
 
 
 @pytest.fixture
@@ -32,8 +33,14 @@ def root() -> Browser:
     return made
 
 
-def send(browser: Browser, path: str, **fields: str):
+def send(browser: Browser, path: str, **fields: Any):
     return browser.post(path, {"csrf_token": browser.csrf_token, **fields})
+
+
+def found_in(pattern: str, answer) -> str:
+    found = re.search(pattern, answer.content.decode())
+    assert found
+    return unescape(found[1])
 
 
 def text_of(answer) -> str:
@@ -95,7 +102,7 @@ def test_members_come_change_and_go(browser):
 
 def test_a_robots_secret_is_shown_once_and_its_grants_are_what_was_chosen(browser):
     made = send(browser, "/projects/team/robots/new", name="ci", duration="30", preset="pull")
-    secret = re.search(r'id="secret">([^<]+)<', made.content.decode())[1]
+    secret = found_in(r'id="secret">([^<]+)<', made)
     robot = Robot.objects.get()
     assert (robot.duration, [grant.permissions for grant in robot.grants.all()]) == (30, [["repository:pull"]])
     assert f"docker login -u 'robot$team+ci' --password-stdin {HOST}" in text_of(made)
@@ -233,13 +240,13 @@ def test_a_form_sent_too_late_is_kept_and_offered_to_whoever_signs_in(browser):
     Session.objects.all().delete()
     late = browser.post("/projects/team/labels/new", {"csrf_token": token, "name": "kept", "color": "#123456"})
     assert late.status_code == 401
-    sealed = KEPT.search(late.content.decode())[1]
+    sealed = found_in(KEPT, late)
     assert "kept" not in sealed
-    offered = browser.post("/c/login", {"principal": "grace", "password": PASSWORD, "kept": unescape(sealed)})
+    offered = browser.post("/c/login", {"principal": "grace", "password": PASSWORD, "kept": sealed})
     assert 'action="/projects/team/labels/new"' in offered.content.decode()
     assert 'name="color" value="#123456"' in offered.content.decode()
     assert not Label.objects.exists()
-    forged = browser.post("/account/resume", {"kept": "x" + unescape(sealed)[1:]})
+    forged = browser.post("/account/resume", {"kept": "x" + sealed[1:]})
     assert forged.status_code == 400
 
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ LOGS = "/projects/team/logs"
 
 
 def record(number: int, **more: str) -> None:
-    said = {"actor": "alice", "operation": "create", "resource_type": "tag", "project": "team", **more}
+    said: dict[str, Any] = {"actor": "alice", "operation": "create", "resource_type": "tag", "project": "team", **more}
     audit.record(resource=f"team/app:v{number}", context=CONTEXT, **said)
 
 
