@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from artifacts import labelling, tagging
 from artifacts.models import Tag
+from oci.reference import parse_tag
 from portal import confirming, errors, rooms
 from portal.forms import PortalForm, Text
 from portal.visit import Visit, visited
@@ -48,7 +49,7 @@ def add_tag(visit: Visit, name: str, repository: str, digest: str) -> HttpRespon
 def delete_tag(visit: Visit, name: str, repository: str, tag: str) -> HttpResponse:
     room = rooms.enter(visit, name, "tag:delete")
     held = rooms.repository(room, repository)
-    found = Tag.objects.filter(repository=held, name=tag[:128]).select_related("manifest").first()
+    found = Tag.objects.filter(repository=held, name=parse_tag(tag)).select_related("manifest").first()
     if found is None:
         raise errors.NoPage(_("There is no tag %(name)s.") % {"name": tag[:128]})
     home = reverse("artifact", args=[name, repository, found.manifest.digest])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, cast
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
@@ -121,11 +122,20 @@ def refusal(request: HttpRequest, error: errors.PageError) -> HttpResponse:
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:
-    here = request.META.get("HTTP_HX_CURRENT_URL", "") if is_partial(request) else request.get_full_path()
+    here = _page_of(request) if is_partial(request) else request.get_full_path()
     url = f"{SIGN_IN}?{urlencode({'then': own_path(here)})}"
     if is_partial(request):  # a redirect would be followed within the page
         return HttpResponse(status=204, headers={"HX-Redirect": url})
     return HttpResponseRedirect(url)
+
+
+def _page_of(request: HttpRequest) -> str:
+    """The path of the page that asks for a piece of itself, as htmx tells."""
+    try:
+        parts = urlsplit(request.META.get("HTTP_HX_CURRENT_URL", ""))
+    except ValueError:
+        return START
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
 
 def own_path(text: str) -> str:

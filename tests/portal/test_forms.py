@@ -256,7 +256,7 @@ def test_a_piece_of_a_page_leads_to_signing_in_as_a_whole():
         "/projects/team", headers={"hx-request": "true", "hx-current-url": "https://x/projects/team"}
     )
     assert answer.status_code == 204
-    assert answer["HX-Redirect"].startswith("/account/sign-in?then=")
+    assert answer["HX-Redirect"] == "/account/sign-in?then=%2Fprojects%2Fteam"
 
 
 def test_what_others_did_meanwhile_is_told(browser):

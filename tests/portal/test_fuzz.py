@@ -1,15 +1,21 @@
 """Whatever is sent to the pages: an answer in words, and never a failure of ours."""
 
-from urllib.parse import urlencode
+import re
+from urllib.parse import quote, urlencode
 
 import pytest
+from django.db import transaction
 from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rbac import strain
+from configuration import values
+from portal import urls
+from rbac import csrf, policy, sessions, strain
+from tests.api import stage
 from tests.forger import running_forger
 from tests.people import forget_everything
+from tests.portal.browser import Browser
 from tests.provider import items_for
 
 pytestmark = pytest.mark.django_db
@@ -97,3 +103,49 @@ def test_whatever_the_provider_says_is_answered(forger, claims, answer):
     back = forger.consent(began["Location"])
     finished = client.get("/c/oidc/callback", back)
     assert finished.status_code in {302, 401, 403, 503}
+
+
+ROUTES = [route for route in urls.urlpatterns if "oidc" not in str(route.pattern)]
+KNOWN = st.sampled_from(["team", "app", stage.DIGEST, "v1", "ldap", "build_history", "1", "x"])
+LETTERS = st.characters(max_codepoint=0x2FF, exclude_characters="?#")
+PART = KNOWN | st.text(LETTERS, min_size=1, max_size=12)
+NUMBER = st.sampled_from([stage.ID, stage.ID + 1]) | st.integers(0, 2**70)
+ODD = ["true", "on", "team", "v1", "-1", "\x00", "\ud800", "9" * 30, "a" * 5000]
+VALUES = st.text(max_size=20) | st.sampled_from(ODD)
+FIELDS_OF_FORMS = [
+    "name", "confirm", "kind", "role", "username", "password", "limit", "public", "deed", "preset", "grants", "system",
+    "duration", "label", "on", "repository", "project", "repository_decoration", "repository_pattern", "tag_pattern",
+    "tag_decoration", "description", "color", "disabled", "overlap", "read_only", "ldap_timeout", "auth_mode", "try",
+]  # fmt: skip
+
+
+@pytest.fixture
+def root(upstream) -> Browser:
+    stage.build()
+    made = Browser()
+    made.sign_in("admin")
+    return made
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(
+    route=st.sampled_from(ROUTES), part=PART, number=NUMBER, is_post=st.booleans(),
+    query=st.dictionaries(st.sampled_from(NAMES), VALUES),
+    form=st.dictionaries(st.sampled_from(FIELDS_OF_FORMS), VALUES),
+)  # fmt: skip
+def test_an_administrator_gets_an_answer_to_anything(root, route, part, number, is_post, query, form):
+    path = re.sub(r"<int:[^>]+>", str(number), str(route.pattern))
+    path = "/" + quote(re.sub(r"<(str|path):[^>]+>", lambda _: part, path), safe="/:")
+    if path.startswith(("/c/", "/account/sign-out")):
+        return
+    asked = urlencode(query, errors="replace")
+    with transaction.atomic():  # each begins with the same rows
+        session = sessions.read(root.sid)
+        assert session
+        fields = {**{name: value.encode(errors="replace").decode() for name, value in form.items()}}
+        fields["csrf_token"] = csrf.token(session.secret)
+        answer = root.post(f"{path}?{asked}", fields) if is_post else root.get(f"{path}?{asked}")
+        transaction.set_rollback(True)
+    policy.forget()
+    values.forget()
+    assert answer.status_code < 500 or answer.status_code == 503
