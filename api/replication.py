@@ -129,7 +129,7 @@ def _execution_shape(row: Execution, now: Progress) -> ReplicationExecutionShape
         "total": row.total,
         "failed": row.failed,
         "succeed": row.succeeded,
-        "in_progress": max(0, row.total - row.failed - row.succeeded - row.stopped),
+        "in_progress": 0 if row.ended_at else max(0, row.total - row.failed - row.succeeded - row.stopped),
         "stopped": row.stopped,
         "dry_run": row.dry_run,
         "planned": row.planned,

@@ -188,10 +188,14 @@ class OnePolicy(Endpoint):
         return Response(_shape(policies.find(places.number(id, "id")), request))
 
     @operation(
-        "updateReplicationPolicy", group=_GROUP, body=replication_bodies.ReplicationPolicy, refuses=[403, 404, 409]
+        "updateReplicationPolicy",
+        group=_GROUP,
+        body=replication_bodies.ReplicationPolicy,
+        refuses=[403, 404, 409, 412],
     )
     def put(self, request: Request, id: str) -> Response:
-        """updateReplicationPolicy: the body is the whole policy, and what it leaves out is as in a new one."""
+        """updateReplicationPolicy: the body is the whole policy, and what it leaves out is as in a new one. 412
+        where it names another registry while an execution goes on."""
         self.require("replication-policy:update", SYSTEM_SCOPE)
         policy = policies.find(places.number(id, "id"))
         content = _content(bodies.read(replication_bodies.ReplicationPolicy, request), deletion=policy.deletion)

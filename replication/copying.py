@@ -144,9 +144,21 @@ class Copy:
         referring.list_referrers(self.destination, self.order.destination, self._graph, self._payload)
         self._put_belongings()
         self.work.check()
-        wanted = list(tags) if root in lacking else self._misplaced(tags)
+        wanted = self._current(list(tags) if root in lacking else self._misplaced(tags))
         if wanted:
             self._put_manifest(root, wanted)
+
+    def _current(self, tags: Sequence[str]) -> list[str]:
+        """Those that are on it at the source still. What was moved or deleted there while this one was on its way is
+        another task's, which may be over by now: a tag never goes back to what it was on before."""
+        if not tags:
+            return []
+        expected = dict.fromkeys(tags, self.order.digest)
+        there = self._at_source("looking up tags", lambda: self.source.tags_on(self.order.repository, expected))
+        for tag in tags:
+            if there.get(tag) != self.order.digest:
+                self.work.journal.warning(f"{tag} was moved or deleted at {self.source.name} meanwhile: left alone")
+        return [tag for tag in tags if there.get(tag) == self.order.digest]
 
     def _misplaced(self, tags: Sequence[str]) -> list[str]:
         found = self._at_destination("looking up tags", lambda: list(self.pool.map(self._tagged, tags)))

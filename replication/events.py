@@ -63,7 +63,7 @@ def follow() -> int:
         begun += started
         if fresh < BATCH:
             break
-    return begun + sum(map(_follow_waiting, _alone()))
+    return begun + sum(map(_follow_waiting, _free()))
 
 
 @transaction.atomic
@@ -92,25 +92,27 @@ def _following() -> list[Policy]:
     return list(Policy.objects.filter(enabled=True, trigger=Trigger.EVENT_BASED, source=None).order_by("pk"))
 
 
-def _alone() -> list[Policy]:
-    """Policies that run alone, and for which events wait."""
-    ids = Event.objects.filter(waiting__isnull=False).values_list("waiting", flat=True)[:BATCH]
-    wanted = {policy for waiting in ids for policy in waiting or ()}
-    running = Execution.objects.filter(policy__in=wanted, ended_at=None).values("policy")
-    return list(Policy.objects.filter(pk__in=wanted).exclude(pk__in=running)) if wanted else []
+def _free() -> list[int]:
+    """Policies for which events wait and of which nothing goes on; some may have been deleted since."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT DISTINCT unnest(waiting) FROM replication_event WHERE waiting IS NOT NULL")
+        wanted = [policy for (policy,) in cursor.fetchall()]
+    running = Execution.objects.filter(policy__in=wanted, ended_at=None).values_list("policy", flat=True)
+    return sorted(set(wanted).difference(running)) if wanted else []
 
 
 @transaction.atomic
-def _follow_waiting(policy: Policy) -> int:
-    """Begin what a policy couldn't while its last execution went on."""
-    waiting = Event.objects.select_for_update(skip_locked=True).filter(waiting__contains=[policy.pk])
+def _follow_waiting(policy_id: int) -> int:
+    """Begin what a policy couldn't while its last execution went on, and drop what it doesn't follow any more."""
+    waiting = Event.objects.select_for_update(skip_locked=True).filter(waiting__contains=[policy_id])
     rows = list(waiting.order_by("pk")[:BATCH])
-    if not rows or (policy.enabled and not _start(policy, rows)):
+    policy = Policy.objects.filter(pk=policy_id, enabled=True, trigger=Trigger.EVENT_BASED).first()
+    if not rows or (policy is not None and not _start(policy, rows)):
         return 0
     for row in rows:
-        row.waiting = [each for each in row.waiting or () if each != policy.pk]
+        row.waiting = [each for each in row.waiting or () if each != policy_id]
         row.save(update_fields=["waiting"]) if row.waiting else row.delete()
-    return 1
+    return int(policy is not None)
 
 
 def _concerns(policy: Policy, row: Event) -> bool:

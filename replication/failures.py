@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db import DatabaseError, InterfaceError
+from django.db import DatabaseError, InterfaceError, InternalError, OperationalError
 
 from oci.download import Corrupt
 from oci.errors import (
@@ -25,6 +25,7 @@ from oci.errors import (
 )
 from oci.transport import Lasting, OffLimits
 from replication.errors import ReplicationError
+from replication.journal import plain
 
 SOURCE, DESTINATION = "source", "destination"
 
@@ -67,9 +68,9 @@ class Vanished(Exception):
 
 def told(error: Exception) -> str | None:
     """What to tell people of it; None for an error of this program."""
-    if isinstance(error, DatabaseError | InterfaceError):
+    if isinstance(error, OperationalError | InterfaceError | InternalError):
         return "the database was away"
-    return str(error) if isinstance(error, Trouble | Vanished | RegistryError | ReplicationError) else None
+    return plain(str(error)) if isinstance(error, Trouble | Vanished | RegistryError | ReplicationError) else None
 
 
 def is_worth_retrying(error: Exception, attempts: int) -> bool:

@@ -36,7 +36,7 @@ class Journal:
                 text, level = "more is going on than there is room to tell: from here on, problems only", "INFO"
             if self._task is not None and self._count <= most:
                 at = datetime.now(UTC)
-                self._lines.append(LogLine(task_id=self._task, at=at, level=level, text=text[:LONGEST]))
+                self._lines.append(LogLine(task_id=self._task, at=at, level=level, text=plain(text)[:LONGEST]))
 
     def flush(self) -> None:
         """Write what was gathered; it is kept for the next time when that fails. The heartbeat does so too."""
@@ -49,6 +49,11 @@ class Journal:
             with self._lock:
                 self._lines[:0] = lines
             raise
+
+
+def plain(text: str) -> str:
+    """One line that can be kept and shown: what registries answer may have anything in it."""
+    return text if text.isprintable() else "".join(each if each.isprintable() else " " for each in text)
 
 
 def size_words(size: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 from django.utils import timezone
 
 # A foreign key without an index of its own is the first column of an index of the row's Meta, which serves.
@@ -108,7 +109,7 @@ class Execution(models.Model):
     planner = models.CharField(max_length=64, blank=True, default="", help_text="the claim of whoever plans")
     lease_until = models.DateTimeField(null=True, help_text="of the planner")
     attempts = models.PositiveSmallIntegerField(default=0, help_text="of planning")
-    not_before = models.DateTimeField(default=timezone.now, help_text="of the next attempt at planning")
+    not_before = models.DateTimeField(db_default=Now(), help_text="of the next attempt at planning")
     sent_at = models.DateTimeField(null=True, help_text="to the broker, for planning, last")
     total = models.IntegerField(default=0, help_text="tasks")
     succeeded = models.IntegerField(default=0)

@@ -23,7 +23,7 @@ from replication import claims, connecting, dispatch, events, executions, polici
 from replication.comparing import Comparison
 from replication.failures import SOURCE, Trouble, is_worth_retrying, seconds_asked, told
 from replication.finding import Candidate, Shelf, candidates
-from replication.journal import Journal
+from replication.journal import Journal, plain
 from replication.models import Execution, Operation, State
 from replication.pulse import beating
 from replication.sites import Site
@@ -94,7 +94,7 @@ def _failed(execution: Execution, work: Work, error: Exception) -> None:
     text = told(error)
     if text is None:
         logger.exception("Replication: planning of execution %s failed", execution.pk)
-        text = f"an error of this program: {type(error).__name__}: {error}"
+        text = plain(f"an error of this program: {type(error).__name__}: {error}")
     ours = Execution.objects.filter(pk=execution.pk, planner=work.claim, planned=False)
     if execution.attempts < claims.TRIES and is_worth_retrying(error, execution.attempts):
         seconds = claims.back_off(execution.attempts, seconds_asked(error))

@@ -148,8 +148,11 @@ def create(content: Content, *, actor: Actor, context: Context) -> Policy:
 
 @transaction.atomic
 def update(policy_id: int, content: Content, *, actor: Actor, context: Context) -> None:
-    """Replace all that the policy says. Raises PolicyUnknown, PolicyExists, InvalidPolicy."""
+    """Replace all that the policy says. Raises PolicyUnknown, PolicyExists, InvalidPolicy, and PolicyInUse where its
+    registries are to change while an execution goes on: half of it would go elsewhere."""
     policy = _held(policy_id)
+    if (policy.source_id, policy.destination_id) != (content.source_id, content.destination_id):
+        _check_unused(policy)
     before = {each.name: getattr(policy, each.name) for each in fields(Content)}
     _write(policy, content)
     changed = sorted(name for name, value in before.items() if value != getattr(policy, name))

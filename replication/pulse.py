@@ -82,13 +82,17 @@ class _Pulse:
 
 
 def _beat(work: Work, renew: Renew) -> None:
+    """The claim comes first: lines that can't be written cost nobody his lease."""
     try:
-        work.journal.flush()
         word = renew(work)
+        _obey(work, word)
+        work.journal.flush()
     except (DatabaseError, InterfaceError) as error:
         logger.warning("Replication: a heartbeat failed: %s", error)
         connection.close()
-        return
+
+
+def _obey(work: Work, word: Word | None) -> None:
     if word is None:
         work.halt(stop_asked=False)
     elif word.stop_asked:

@@ -10,7 +10,7 @@ from oci.digest import Digest
 from replication import claims, connecting, dispatch, executions
 from replication.copying import Copy, Order, at
 from replication.failures import DESTINATION, SOURCE, is_worth_retrying, seconds_asked, told
-from replication.journal import Journal
+from replication.journal import Journal, plain
 from replication.models import Operation, State, Task
 from replication.pulse import beating
 from replication.sites import Site
@@ -58,7 +58,7 @@ def _judged(task: Task, work: Work, error: Exception) -> tuple[State | None, str
     text = told(error)
     if text is None:
         logger.exception("Replication: task %s failed", task.pk)
-        text = f"an error of this program: {type(error).__name__}: {error}"
+        text = plain(f"an error of this program: {type(error).__name__}: {error}")
     if task.attempts < claims.TRIES and is_worth_retrying(error, task.attempts):
         seconds = claims.back_off(task.attempts, seconds_asked(error))
         work.journal.warning(f"{text}. Another attempt follows in {seconds:.0f} s")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from django.db import connection, transaction
@@ -39,14 +40,23 @@ SELECT execution_id, count(*) FILTER (WHERE state = 'Failed') FROM moved GROUP B
 
 
 def sweep() -> bool:
-    """One pass; whether it was this process's turn."""
+    """One pass; whether it was this process's turn. What fails keeps nothing else from being done, and is raised in
+    the end."""
     with try_advisory_lock("replication sweep") as ours:
-        if ours:
-            events.follow()
-            take_over()
-            _tend_all()
-            executions.measure()
+        parts: list[Callable[[], object]] = [events.follow, take_over, _tend_all, executions.measure]
+        failures = [error for part in parts if (error := _failure(part)) is not None] if ours else []
+    if failures:
+        raise failures[0]
     return ours
+
+
+def _failure(part: Callable[[], object]) -> Exception | None:
+    try:
+        part()
+    except Exception as error:
+        logger.warning("Replication: a part of the sweep failed: %s: %s", type(error).__name__, error)
+        return error
+    return None
 
 
 @transaction.atomic
