@@ -40,6 +40,7 @@ from audit.spool import SpoolError
 from configuration.errors import ConfigurationError
 from db.keyset import InvalidKey
 from oci.errors import RegistryError
+from portal.domain_words import told
 from projects import errors as projects
 from projects.metadata import MetadataUnknown
 from rbac.credentials import BackOff, InvalidCredentials
@@ -246,10 +247,10 @@ def tellable(error: Exception) -> PageError | None:
     if isinstance(error, PageError):
         return error if error.status < _OURS else None
     if isinstance(error, RegistryError):
-        return Refused(_sentence(error.message), error.status) if error.status < _OURS else None
+        return Refused(told(error, _sentence(error.message)), error.status) if error.status < _OURS else None
     for kind, status in _WORDS:
         if isinstance(error, kind):
-            return Refused(_sentence(str(error)), status)
+            return Refused(told(error, _sentence(str(error))), status)
     return None
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from django.test import Client
 
+from tests.people import make_user
 from tests.portal.browser import Browser
 
 LOCALE = Path(__file__).parents[2] / "portal" / "locale"
@@ -59,6 +60,17 @@ def test_a_foreign_page_chooses_nothing():
 def test_the_api_and_the_registry_speak_english_whoever_asks():
     for path, words in (("/api/v2.0/users/current", "unauthorized"), ("/v2/", "authentication required")):
         assert words in Client().get(path, headers={"accept-language": "ja"}).content.decode()
+
+
+@pytest.mark.django_db
+def test_what_the_domain_refuses_is_told_in_the_readers_words_and_in_its_own():
+    browser = Browser()
+    make_user("alice")
+    browser.sign_in("alice")
+    browser.post("/account/preferences", {"language": "ja"})
+    answer = browser.post("/new-project", {"csrf_token": browser.csrf_token, "name": "Wrong"}).content.decode()
+    assert "プロジェクト" in answer
+    assert "A project name holds lower-case letters" in answer
 
 
 @pytest.mark.parametrize("language", ["ja", "zh_Hans"])

@@ -1,0 +1,54 @@
+"""What the domain says no by, in the reader's language: its own words are English, and hold the particulars."""
+
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+
+from artifacts.labelling import AlreadyLabelled
+from artifacts.tagging import TagExists
+from configuration.errors import InvalidValue, ItemFrozen
+from oci import errors as oci
+from projects import errors as projects
+from rbac import errors as rbac
+
+_WORDS = {
+    rbac.InvalidName: _("Nobody can be called so."),
+    rbac.InvalidPassword: _("The password breaks the rules: 8 to 128 characters, upper case, lower case and a digit."),
+    rbac.InvalidDN: _("This is no name of an entry of a directory."),
+    rbac.InvalidPermission: _("There is no such permission."),
+    rbac.NoDirectory: _("No directory is set up."),
+    rbac.NameTaken: _("There is one of this name already."),
+    rbac.UserUnknown: _("There is no such user."),
+    rbac.GroupUnknown: _("There is no such group."),
+    rbac.Protected: _("This is protected and can't be done."),
+    projects.InvalidProjectName: _("No project can be called so."),
+    projects.ProjectExists: _("There is a project of this name already."),
+    projects.ProjectNotEmpty: _("The project still holds repositories: delete them first."),
+    projects.MemberExists: _("This is a member already."),
+    projects.GrantTooWide: _("Nobody gives more than they hold themselves."),
+    projects.InvalidQuota: _("This is no limit: 10GiB is one, or unlimited."),
+    projects.InvalidLabel: _("No label can be like this."),
+    projects.LabelExists: _("There is a label of this name already."),
+    projects.InvalidRobot: _("No robot can be like this."),
+    projects.RobotExists: _("There is a robot of this name already."),
+    projects.InvalidImmutableRule: _("No rule can be like this."),
+    projects.ImmutableRuleExists: _("There is such a rule already."),
+    projects.InvalidPersonalToken: _("No token can be like this."),
+    projects.PersonalTokenExists: _("There is a token of this name already."),
+    TagExists: _("The repository has this tag already."),
+    AlreadyLabelled: _("The artifact has this label already."),
+    InvalidValue: _("The value can't be taken."),
+    ItemFrozen: _("This is set by the environment."),
+    oci.TagInvalid: _("This is no tag."),
+    oci.NameInvalid: _("No repository can be called so."),
+    oci.PreconditionFailed: _("A rule of the project forbids it."),
+    oci.ManifestUnknown: _("The artifact or tag isn't there any more."),
+    oci.Denied: _("It can't be done while something else needs it."),
+}
+
+
+def told(error: Exception, own: str) -> str:
+    """The error in the reader's language, and its `own` words behind it; in English these alone."""
+    found = next((words for kind, words in _WORDS.items() if isinstance(error, kind)), None)
+    if found is None or (get_language() or "en").startswith("en"):
+        return own
+    return f"{found} ({own})"
