@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from django import forms
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from portal import confirming, errors
+import audit
+from configuration import values
+from portal import confirming, errors, flash, origin
 from portal.forms import PortalForm, Text
-from portal.users import Password, Profile
+from portal.pages import page, show
+from portal.users import NewUser, Password, Profile
 from portal.visit import Visit, visited
 from projects import grants, personal
 from projects.models import PersonalToken
-from rbac import own_account, profiles
+from rbac import own_account, profiles, registration
 from rbac.models import Identity, User
 from rbac.reach import ANYTHING
 
@@ -47,6 +50,26 @@ _REACHES = {_PULL: ["repository:pull"], _PUSH: ["repository:pull", "repository:p
 def _me(visit: Visit) -> User:
     visit.require_somebody()
     return User.objects.get(pk=visit.actor.user_id or 0)
+
+
+@page("GET", "HEAD", "POST")
+def register(request: HttpRequest) -> HttpResponse:
+    """An account that somebody makes for themselves, where the configuration lets them; then they sign in by it."""
+    if not registration.is_open():
+        raise errors.NoPage
+    form = NewUser(request.POST if request.method == "POST" else None)
+    if request.method == "POST":
+        if origin.is_foreign(request):
+            raise errors.Foreign
+        if values.flag("read_only"):
+            raise errors.ReadOnly
+        context = audit.context_of(request)
+        made = form.attempt(lambda given: registration.register(**given, comment="", context=context))
+        if made:
+            response = HttpResponseRedirect(reverse("sign-in"))
+            flash.say(request, response, _("Your account is there: sign in."))
+            return response
+    return show(request, "register", {"form": form}, status=form.status)
 
 
 @visited("GET", "HEAD", "POST")

@@ -17,7 +17,9 @@ from portal import errors
 from portal.forms import PortalForm
 from portal.item_words import CHOICES, HELP, TITLES
 from portal.visit import Visit, visited
-from rbac import trial
+from rbac import oidc, trial
+from rbac.errors import ProviderUnavailable
+from rbac.oidc import Provider
 from rbac.policy import SYSTEM_SCOPE
 
 SECTION = "configuration"
@@ -115,7 +117,10 @@ def configuration(visit: Visit, part: str = "sign-in") -> HttpResponse:
     form = _form_of(PARTS[part], visit.posted)
     tried = ""
     if visit.is_post and visit.request.POST.get("try"):
-        tried = form.attempt(lambda given: _tried(form.changes(given))) or ""
+        try_out = _TRIALS.get(part)
+        if try_out is None:
+            raise errors.Malformed
+        tried = form.attempt(lambda given: try_out(form.changes(given))) or ""
     elif visit.is_post:
         visit.require("configuration:update", SYSTEM_SCOPE)
         if form.attempt(lambda given: _save(visit, form.changes(given))):
@@ -124,7 +129,7 @@ def configuration(visit: Visit, part: str = "sign-in") -> HttpResponse:
             )
     facts = {
         "frame": "portal/system.html", "section": SECTION, "form": form, "parts": PARTS.items(), "part": part,
-        "title": PARTS[part].title, "tried": tried, "can_try": part == "ldap",
+        "title": PARTS[part].title, "tried": tried, "can_try": part in _TRIALS,
     }  # fmt: skip
     return visit.show("configuration", facts, form.status)
 
@@ -135,9 +140,26 @@ def _save(visit: Visit, changes: dict[str, Any]) -> bool:
     return True
 
 
+def _tried_provider(changes: dict[str, Any]) -> str:
+    provider = Provider(
+        endpoint=str(changes.get("oidc_endpoint") or values.text("oidc_endpoint")).rstrip("/"),
+        verify_cert=bool(changes.get("oidc_verify_cert", values.flag("oidc_verify_cert"))),
+        ca_file=str(changes.get("oidc_ca_file", values.text("oidc_ca_file"))),
+        timeout=int(changes.get("oidc_timeout", values.number("oidc_timeout"))),
+    )
+    try:
+        oidc.test(provider)
+    except ProviderUnavailable as error:
+        raise errors.Refused(_("The provider could not be used: %(why)s") % {"why": error}, 400) from error
+    return _("The provider answers, and can be used.")
+
+
 def _tried(changes: dict[str, Any]) -> str:
     """What came of it, in words."""
     failure = trial.failure(trial.described({name: value for name, value in changes.items() if value != ""}))
     if failure:
         raise errors.Refused(_("The directory could not be used: %(why)s") % {"why": failure}, 400)
     return _("The directory answers, and takes the search account.")
+
+
+_TRIALS = {"ldap": _tried, "oidc": _tried_provider}

@@ -11,7 +11,7 @@ from portal import errors, origin, resuming
 from portal.pages import START, away, own_path, page, session_of, show, signed_in, signed_out, wants_page
 from projects.personal import is_personal
 from projects.robots import is_robot
-from rbac import accounts, credentials, oidc, onboarding, secret, sessions
+from rbac import accounts, credentials, oidc, onboarding, registration, secret, sessions
 from rbac.accounts import Account
 from rbac.errors import ProviderUnavailable
 from rbac.models import User
@@ -124,6 +124,7 @@ def _form(
         "is_secondary": is_on and values.flag("primary_auth_mode"),
         "is_new": sessions.is_untouched(),
         "then": then,
+        "registers": registration.is_open(),
         resuming.FIELD: request.POST.get(resuming.FIELD, ""),
     }
     response = show(request, "sign_in", facts, status=error.status if error else 200)

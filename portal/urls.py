@@ -85,6 +85,7 @@ urlpatterns = [
     *_of_both("labels/<int:label_id>", labels.edit, "edit-label"),
     *_of_both("labels/<int:label_id>/delete", labels.delete, "delete-label"),
     path("account", account.account, name="account"),
+    path("account/register", account.register, name="register"),
     path("account/password", account.password, name="password"),
     path("account/tokens/new", account.new_token, name="new-token"),
     path("account/tokens/<int:token_id>/revoke", account.revoke, name="revoke-token"),

@@ -194,6 +194,27 @@ def test_a_directory_is_tried_and_nothing_saved(root, directory):
     assert values.text("ldap_url") == items["ldap_url"]
 
 
+def test_a_provider_is_tried_and_nothing_saved(root, provider):
+    fields = {"oidc_endpoint": provider.url, "oidc_scope": "openid", "oidc_timeout": "5", "try": "yes"}
+    assert "The provider answers" in text_of(send(root, "/administration/configuration/oidc", **fields))
+    wrong = send(root, "/administration/configuration/oidc", **{**fields, "oidc_endpoint": "http://127.0.0.1:1"})
+    assert (wrong.status_code, "could not be used" in text_of(wrong)) == (400, True)
+    assert send(root, "/administration/configuration/system", **{"try": "yes"}).status_code == 400
+
+
+def test_people_register_themselves_where_they_may(configure):
+    browser = Browser()
+    fields = {"username": "new", "email": "new@example.com", "password": "Correct-Horse-7"}
+    assert browser.post("/account/register", fields).status_code == 404
+    configure(self_registration=True)
+    assert "/account/register" in browser.text("/account/sign-in")
+    assert browser.post("/account/register", {**fields, "password": "short"}).status_code == 400
+    assert browser.post("/account/register", fields, headers={"sec-fetch-site": "cross-site"}).status_code == 403
+    assert browser.post("/account/register", fields)["Location"] == "/account/sign-in"
+    assert "Your account is there" in browser.text("/account/sign-in")
+    assert browser.sign_in("new", "Correct-Horse-7").status_code == 302
+
+
 def test_what_the_environment_says_cannot_be_changed_here(root, monkeypatch):
     monkeypatch.setenv("ROADSTEAD_CONFIG_BANNER_MESSAGE", "frozen")
     values.forget()
