@@ -5,17 +5,22 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev
 
-FROM python:3.11-slim AS app
+FROM python:3.11-slim AS base
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN useradd --system --uid 10001 --user-group --create-home --home-dir /data roadstead
 WORKDIR /app
 COPY requirements.txt .
 RUN pip install --require-hashes -r requirements.txt
 COPY . .
-# What the pages load; nginx's image has it from here. No secret is used, and the settings want one.
+
+# What the pages load. No secret is used, and the settings want one.
+FROM base AS static
+COPY --from=packages /app/node_modules node_modules
+RUN ROADSTEAD_SECRET_KEY=none ROADSTEAD_STATIC=/static python manage.py collectstatic --noinput
+
+FROM base AS app
 ENV ROADSTEAD_STATIC=/static
-RUN --mount=type=bind,from=packages,source=/app/node_modules,target=/app/node_modules \
-    ROADSTEAD_SECRET_KEY=none python manage.py collectstatic --noinput
+COPY --from=static /static /static
 # A new volume takes over owner and mode of the directory that it is mounted on.
 RUN mkdir -p /spool /store && chown roadstead:roadstead /spool /store /data && chmod 700 /spool /data
 ENV ROADSTEAD_HOME=/data ROADSTEAD_SPOOL=/spool

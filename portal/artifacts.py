@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from django.db.models import Q
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -17,6 +18,7 @@ from portal import confirming, contents, pulling, rooms
 from portal.lists import ordered, page_of
 from portal.visit import Visit, visited
 from projects import immutability
+from projects.models import Label
 
 ORDERS = {"pushed": ["pushed_at", "pk"]}
 _TAGS_SHOWN = 8  # beside an artifact of a list
@@ -30,13 +32,24 @@ def artifacts(visit: Visit, name: str, repository: str) -> HttpResponse:
     q = visit.asked("q", 128)
     rows = held.manifests.filter(listed=True).defer("payload", "annotations")
     rows = finding.tagged(rows, held, q) if q else rows
+    label = _label(visit, room)
+    rows = rows.filter(marks__label=label) if label else rows
     rows, order = ordered(visit, rows, ORDERS, "-pushed")
     page = page_of(visit, rows)
     facts = {
         "repository": held, "page": page, "entries": entries(held, page.rows), "order": order, "q": q,
+        "label": label, "kept": {"label": str(label.pk) if label else ""},
         "looks_through": finding.looks_through(held), "pushing": pulling.pushing(visit.request.get_host(), held.name),
     }  # fmt: skip
     return room.show("artifacts", "project", facts)
+
+
+def _label(visit: Visit, room: rooms.Room) -> Label | None:
+    """The label that the list is narrowed to: one that the project's artifacts can have."""
+    asked = visit.asked("label", 18)
+    if not (asked.isascii() and asked.isdigit()):
+        return None
+    return Label.objects.filter(Q(project=None) | Q(project=room.project), pk=int(asked)).first()
 
 
 def entries(held: Repository, found: Sequence[Manifest]) -> list[dict[str, Any]]:

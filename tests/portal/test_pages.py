@@ -32,6 +32,7 @@ PAGES = [
     (f"{_TEAM}/delete", "projectAdmin"),
     (_REPOSITORY, "limitedGuest"),
     (f"{_REPOSITORY}?q=v", "limitedGuest"),
+    (f"{_REPOSITORY}?label={stage.ID}", "limitedGuest"),
     (f"{_REPOSITORY}/-/describe", "developer"),
     (f"{_REPOSITORY}/-/delete", "maintainer"),
     (f"{_REPOSITORY}/-/tags/v1/delete", "maintainer"),
@@ -200,6 +201,13 @@ def test_what_is_not_offered_is_not_in_the_page(browsers):
     for name, offered in (("guest", False), ("maintainer", True)):
         page = browsers[name].text(_ARTIFACT)
         assert ("/tags/v1/delete" in page, f"{_ARTIFACT}/delete" in page) == (offered, offered)
+
+
+def test_a_list_of_artifacts_is_narrowed_to_a_label(browsers):
+    def shown(label: object) -> int:
+        return len(browsers["guest"].get(f"{_REPOSITORY}?label={label}").context["entries"])
+
+    assert (shown(stage.ID), shown(stage.ID + 1), shown("x"), shown(5)) == (1, 0, 2, 2)
 
 
 def test_one_page_leads_to_the_next_and_back(browsers):
