@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -78,14 +79,21 @@ def execution(visit: Visit, execution: int) -> HttpResponse:
 def _facts(visit: Visit, found: Execution) -> dict[str, Any]:
     state = visit.asked("state") if visit.asked("state") in STATES else ""
     counts = _counts(found, progress := executions.progress(found))
-    rows = Task.objects.filter(execution=found).order_by("id")
-    page = page_of(visit, (rows.filter(state=state) if state else rows) if counts[state] else rows.none())
+    page = page_of(visit, _tasks(found, state) if counts[state] else Task.objects.none().order_by("id"))
     chips = [(key, title, counts[key]) for key, title in STATES.items() if counts[key] or key in {"", state}]
     return {
         "execution": found, "policy": found.policy, "progress": progress, "bar": bar(found, progress),
         "page": page, "state": state, "chips": chips, "rights": policy_pages.rights(visit),
         "again": visit.request.get_full_path(),
     }  # fmt: skip
+
+
+def _tasks(found: Execution, state: str) -> QuerySet[Task]:
+    """In the order of an index that has those of the state alone, however many others there are."""
+    rows = Task.objects.filter(execution=found)
+    if not state:
+        return rows.order_by("id")
+    return rows.filter(state=state).order_by(*(["not_before", "id"] if state == State.PENDING else ["id"]))
 
 
 def _counts(found: Execution, progress: Progress) -> dict[str, int]:

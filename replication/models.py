@@ -191,6 +191,9 @@ class Task(models.Model):
                 fields=["execution", "lease_until"], name="task_at_work", condition=Q(state=State.IN_PROGRESS)
             ),
             models.Index(fields=["lease_until"], name="task_leased", condition=Q(state=State.IN_PROGRESS)),
+            models.Index(
+                fields=["execution", "id"], name="task_amiss", condition=Q(state__in=[State.FAILED, State.STOPPED])
+            ),
             models.Index(fields=["ended_at"], name="task_ended", condition=Q(ended_at__isnull=False)),
         ]
 
