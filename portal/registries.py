@@ -103,10 +103,12 @@ def _tried(form: RegistryForm) -> str:
 def check(visit: Visit, registry: int) -> HttpResponse:
     """Look at one that is kept, and say how it is."""
     visit.require("registry:read", SYSTEM_SCOPE)
-    health.check(endpoints.find(registry).pk)
+    is_done = health.ask(endpoints.find(registry))
     found = endpoints.find(registry)
     if visit.is_partial:
         return visit.show("parts/health", {"registry": found})
+    if not is_done:
+        return visit.to("registries", said=_("A worker at that site looks at it within moments."))
     words = _("%(name)s answers.") if found.healthy else _("%(name)s can't be used: see below.")
     return visit.to("registries", said=words % {"name": found.name})
 

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db.models import F
 from django.utils import timezone
 
-from replication import endpoints
+from replication import dispatch, endpoints
 from replication.endpoints import Settings
 from replication.errors import EndpointUnhealthy, InvalidEndpoint
 from replication.models import Endpoint
@@ -50,6 +50,15 @@ def check(endpoint_id: int) -> None:
     if endpoint := Endpoint.objects.filter(pk=endpoint_id).first():
         private = endpoints.local_addresses_are_allowed()
         _note(endpoint, _problem_of(_kept(endpoint), private=private))
+
+
+def ask(endpoint: Endpoint) -> bool:
+    """Have one looked at; whether that is done by now. One with a queue of its own is looked at by a worker there."""
+    if endpoint.name in settings.SITE_QUEUES:
+        dispatch.check(endpoint)
+        return False
+    check(endpoint.pk)
+    return True
 
 
 def _kept(endpoint: Endpoint) -> Settings | str:

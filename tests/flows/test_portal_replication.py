@@ -12,8 +12,8 @@ from tests.flows import voyages
 from tests.flows.chromium import Chromium, running_chromium
 from tests.flows.conformance.pushes import push_content
 from tests.flows.content import OCI_MANIFEST, Content
-from tests.flows.stacks import Running, eventually
-from tests.flows.test_portal import DESKTOP, PHONE, WATCH, look_at, sign_in, submit
+from tests.flows.stacks import Running
+from tests.flows.test_portal import DESKTOP, PHONE, SHOTS, WATCH, look_at, sign_in, submit
 from tests.flows.wire import Wire
 from tests.flows.world import World, image
 
@@ -75,10 +75,6 @@ def write(browser: Chromium, name: str, value: str) -> None:
     browser.evaluate(f"({script})({json.dumps(name)}, {json.dumps(value)}); null")
 
 
-def until(browser: Chromium, condition: str) -> None:
-    eventually(lambda: bool(browser.evaluate(f"document.body && ({condition})")), condition)
-
-
 def says(selector: str, words: str) -> str:
     return f"(document.querySelector({json.dumps(selector)})?.innerText ?? '').includes({json.dumps(words)})"
 
@@ -98,14 +94,14 @@ def test_a_replication_is_watched_from_setting_up_the_registry_to_its_end(
     _set_up_registry(browser, world, distribution)
     _write_policy(browser, world)
     press(browser, "try")
-    until(browser, says("#live", "Start it"))
+    browser.until(says("#live", "Start it"))
     assert "voyage/ship" in browser.text
     assert Wire(distribution, None).request("GET", "/v2/mirror/ship/tags/list").status == 404
 
     submit(browser, "#begin")
     browser.evaluate("window.stays = true")
-    until(browser, "document.querySelector('[role=progressbar]').getAttribute('aria-valuenow') > 0")
-    until(browser, says("#status", "The execution is done."))
+    browser.until("document.querySelector('[role=progressbar]').getAttribute('aria-valuenow') > 0")
+    browser.until(says("#status", "The execution is done."))
     assert "1 of 1" in browser.text
     assert browser.evaluate("window.stays && document.querySelector('#live')['htmx-internal-data'].cancelled")
     accepted = {"Accept": OCI_MANIFEST}
@@ -121,15 +117,15 @@ def _set_up_registry(browser: Chromium, world: World, distribution: str) -> None
     browser.go(f"{world.stack.url}{_REGISTRIES}/new")
     write(browser, "name", "harbour wall")
     write(browser, "kind", "docker-hub")
-    until(browser, "document.querySelector('#id_url').tagName === 'SELECT'")
+    browser.until("document.querySelector('#id_url').tagName === 'SELECT'")
     write(browser, "kind", "docker-registry")
-    until(browser, "document.querySelector('#id_url').tagName === 'INPUT'")
+    browser.until("document.querySelector('#id_url').tagName === 'INPUT'")
     write(browser, "url", "http://127.0.0.1:1")
     browser.evaluate("document.querySelector('button[value=test]').click()")
-    until(browser, "document.querySelector('#tried .alert-danger') !== null")
+    browser.until("document.querySelector('#tried .alert-danger') !== null")
     write(browser, "url", distribution)
     browser.evaluate("document.querySelector('button[value=test]').click()")
-    until(browser, says("#tried", "takes the credential"))
+    browser.until(says("#tried", "takes the credential"))
     press(browser, "save")
     assert "harbour wall is set up, and answers" in browser.text
 
@@ -142,16 +138,21 @@ def _write_policy(browser: Chromium, world: World) -> None:
     write(browser, "repositories", "voyage/**")
     write(browser, "speed", "1500")
     write(browser, "namespace", "mirror")
-    until(browser, says("#preview", "mirror/ship"))
+    browser.until(says("#preview", "mirror/ship"))
     write(browser, "cron", "0 0 2 * * *")
     browser.evaluate("document.querySelector('[name=trigger][value=scheduled]').click()")
-    until(browser, says("#preview", "Next:"))
+    browser.until(says("#preview", "Next:"))
     browser.evaluate("document.querySelector('[name=trigger][value=manual]').click()")
 
 
 def test_every_page_can_be_used_by_everybody_and_nothing_in_it_is_carried_out(world: World, browser: Chromium):
-    world.build()
     ids = voyages.seed(world.stack)
+    browser.emulate(1360, 800)
+    for name, path in {"flows": f"{_REPLICATION}/flows", "execution": f"{_EXECUTION}/{ids['live']}"}.items():
+        browser.go(world.stack.url + path)  # as people see it, for docs/images
+        browser.screenshot(SHOTS / "readme" / f"{name}.png", whole=False)
+    world.build()
+    ids |= voyages.attack(world.stack)
     wrong = []
     for name, path in PAGES.items():
         wrong += look_at(browser, world, name, path.format(**ids))
@@ -168,4 +169,4 @@ def test_it_works_without_scripts(world: World, browser: Chromium):
     browser.go(world.stack.url + _REPLICATION + f"/{ids['policy']}/edit")
     browser.evaluate("document.querySelector('[name=repositories]').value = 'nothing/**'")
     browser.evaluate("document.querySelector('noscript button[value=preview]').click()")
-    until(browser, says("#preview", "Nothing that is here now"))
+    browser.until(says("#preview", "Nothing that is here now"))

@@ -1,4 +1,4 @@
-"""Registries, policies and executions in every state there is, with hostile words among them: for pages to show.
+"""Registries, policies and executions in every state there is, and hostile words on all of them: for pages to show.
 
 Written into the database as rows, since states as these pass within moments. Nothing of it is carried out.
 """
@@ -27,8 +27,6 @@ hub = endpoint("docker-hub", "docker-hub", "https://hub.docker.com", healthy=Tru
 ecr = endpoint("aws-singapore", "aws-ecr", "https://api.ecr.ap-southeast-1.amazonaws.com", healthy=False,
     problem="the registry is unhealthy: the credential is refused: UnrecognizedClientException")
 edge = endpoint("edge-factory", "docker-registry", "http://10.20.4.7:5000")
-bad = endpoint(ATTACK[:64], "docker-registry", "https://hostile.example.com", healthy=False, problem=ATTACK,
-    description=ATTACK)
 
 def policy(name, **more):
     return Policy.objects.create(name=name, **more)
@@ -48,7 +46,6 @@ base = policy("base-images", source=hub, trigger="scheduled", cron="0 30 1 * * 1
 abroad = policy("singapore-storefront", destination=ecr, filters=[{"type": "name", "value": "web/storefront"}])
 idle = policy("factory", destination=edge, by_chunk=True)
 off = policy("old-tokyo-pull", source=tokyo, enabled=False)
-hostile = policy(ATTACK, destination=bad, description=ATTACK, filters=[{"type": "name", "value": "mobile/**"}])
 
 run(releases, "Succeed", 12, total=3, succeeded=3, unchanged=41, bytes_total=812_000_000, bytes_done=812_000_000,
     bytes_sent=96_000_000, text="3 done, 41 unchanged")
@@ -60,7 +57,6 @@ dry = run(nightly, "Succeed", 20, dry_run=True, total=2, unchanged=310, bytes_to
     text="dry run: 2 to copy or delete, 310 unchanged")
 live = run(nightly, "InProgress", 4, total=64, succeeded=21, failed=1, unchanged=310, bytes_total=9_400_000_000,
     bytes_done=3_100_000_000, bytes_sent=2_700_000_000, rate=19_500_000, measured_at=later)
-evil = run(hostile, "Failed", 30, total=1, failed=1, text=ATTACK)
 
 def task(execution, name, state, number, **more):
     if state in ("Succeed", "Failed", "Stopped"):
@@ -88,10 +84,23 @@ task(failed, "web/storefront", "Succeed", 41, tags=["v1.9.0"], bytes_total=31_00
 for level, text in (("INFO", "attempt 1: web/storefront to aws-singapore"), ("INFO", "7 blobs, 29.0 MB"),
         ("WARNING", "aws-singapore answered 503: tried again in 2 s"), ("ERROR", one.text)):
     LogLine.objects.create(task=one, level=level, text=text)
-two = task(evil, ATTACK, "Failed", 50, tags=[ATTACK], to=ATTACK, text=ATTACK)
-LogLine.objects.create(task=two, level="ERROR", text=ATTACK)
-print("SEEDED " + json.dumps({"live": live.pk, "failed": failed.pk, "dry": dry.pk, "evil": evil.pk, "task": one.pk,
-    "evil-task": two.pk, "policy": releases.pk, "scheduled": nightly.pk, "hostile": hostile.pk, "registry": tokyo.pk,
+print("SEEDED " + json.dumps({"live": live.pk, "failed": failed.pk, "dry": dry.pk, "task": one.pk,
+    "policy": releases.pk, "scheduled": nightly.pk, "registry": tokyo.pk}))
+"""
+_ATTACK = """
+from django.utils import timezone
+from replication.models import *
+now = timezone.now()
+bad = Endpoint.objects.create(name=ATTACK[:64], kind="docker-registry", url="https://hostile.example.com",
+    healthy=False, problem=ATTACK, description=ATTACK, checked_at=now)
+hostile = Policy.objects.create(name=ATTACK, destination=bad, description=ATTACK,
+    filters=[{"type": "name", "value": "mobile/**"}])
+over = {"state": "Failed", "text": ATTACK, "started_at": now, "ended_at": now}
+evil = Execution.objects.create(policy=hostile, trigger="manual", planned=True, total=1, failed=1, **over)
+task = Task.objects.create(execution=evil, source=ATTACK, destination=ATTACK, reference="sha256:" + "5" * 64,
+    tags=[ATTACK], **over)
+LogLine.objects.create(task=task, level="ERROR", text=ATTACK)
+print("SEEDED " + json.dumps({"evil": evil.pk, "evil-task": task.pk, "hostile": hostile.pk,
     "hostile-registry": bad.pk}))
 """
 _FORGET = """
@@ -102,8 +111,17 @@ for row in (LogLine, Task, Execution, Policy, Endpoint):
 
 
 def seed(stack: Running) -> dict[str, int]:
-    """Ids, by what they are called in `_SEED`."""
-    said = stack.manage("shell", stdin=f"import json\nATTACK = {ATTACK!r}\n{_SEED}")
+    """A company's sites. Ids, by what they are called here."""
+    return _written(stack, _SEED)
+
+
+def attack(stack: Running) -> dict[str, int]:
+    """Whose every text is an attack on whoever looks at it."""
+    return _written(stack, f"ATTACK = {ATTACK!r}\n{_ATTACK}")
+
+
+def _written(stack: Running, script: str) -> dict[str, int]:
+    said = stack.manage("shell", stdin=f"import json\n{script}")
     line = next(line for line in said.splitlines() if line.startswith("SEEDED "))
     return dict(json.loads(line.removeprefix("SEEDED ")))
 
