@@ -172,6 +172,7 @@ class Copy:
 
     def _put_manifest(self, digest: Digest, tags: Sequence[str]) -> None:
         manifest = self._payload(digest)
+        self.work.confirm()
         named = ", ".join(tags) or str(digest)
         what = f"putting the manifest {self.order.destination}:{named}"
         self._at_destination(what, lambda: self.destination.put_manifest(self.order.destination, manifest, tags))

@@ -18,7 +18,8 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from oci.errors import NameInvalid, RegistryError
+from oci.errors import Denied, NameInvalid, RegistryError, Unauthorized
+from oci.transport import OffLimits
 from replication import claims, connecting, dispatch, events, executions, policies
 from replication.comparing import Comparison
 from replication.failures import SOURCE, Trouble, is_worth_retrying, seconds_asked, told
@@ -30,6 +31,7 @@ from replication.sites import Site
 from replication.work import Halted, Work
 
 BATCH = 400  # artifacts
+_OF_ONE = (Denied, NameInvalid, Unauthorized)  # what a registry answers of one repository, others being well
 REFUSED = ""  # the reference of a task that stands for a repository which can't be replicated at all
 
 logger = logging.getLogger(__name__)
@@ -122,7 +124,7 @@ class Planner:
             for repository in self._repositories():
                 self._repository(repository)
         except RegistryError as error:
-            raise Trouble(SOURCE, self.source.name, "listing what is to be replicated", error) from error
+            raise self._trouble("listing what is to be replicated", error) from error
         self._finish()
 
     def _repositories(self) -> Iterator[str]:
@@ -138,14 +140,30 @@ class Planner:
         return (name for name in names if self.filters.takes_repository(name))
 
     def _repository(self, repository: str) -> None:
+        """What is wrong with one repository keeps no other from being planned."""
         self.work.check()
-        after = self.place.after if repository == self.place.repository else ""
         try:
             destination = policies.destination_of(self.policy, repository)
         except NameInvalid as error:
-            refused = Draft(repository, repository, REFUSED, state=State.FAILED, text=error.message)
-            self._commit([refused], 0, repository, "")
+            self._refuse(repository, error.message)
             return
+        try:
+            self._plan(repository, destination)
+        except (RegistryError, Trouble) as error:
+            found = error if isinstance(error, Trouble) else self._trouble(f"listing {repository}", error)
+            if not isinstance(found.error, _OF_ONE) or isinstance(found.error, OffLimits):
+                raise
+            self._refuse(repository, str(found))
+
+    def _trouble(self, what: str, error: RegistryError) -> Trouble:
+        return Trouble(SOURCE, self.source.name, what, error)
+
+    def _refuse(self, repository: str, text: str) -> None:
+        refused = Draft(repository, repository, REFUSED, state=State.FAILED, text=plain(text))
+        self._commit([refused], 0, repository, "")
+
+    def _plan(self, repository: str, destination: str) -> None:
+        after = self.place.after if repository == self.place.repository else ""
         if self.execution.event is not None:
             self._delete(repository, destination)
         self.comparison.begin(repository, destination)

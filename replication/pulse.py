@@ -10,6 +10,7 @@ import logging
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -50,6 +51,7 @@ class _Pulse:
 
     @contextmanager
     def of(self, work: Work, renew: Renew) -> Iterator[None]:
+        work.ask = lambda: _hear(work, renew)
         with self._changed:
             self._beating[work.claim] = work, renew
             self._ensure_thread()
@@ -84,15 +86,16 @@ class _Pulse:
 def _beat(work: Work, renew: Renew) -> None:
     """The claim comes first: lines that can't be written cost nobody his lease."""
     try:
-        word = renew(work)
-        _obey(work, word)
+        _hear(work, renew)
         work.journal.flush()
     except (DatabaseError, InterfaceError) as error:
         logger.warning("Replication: a heartbeat failed: %s", error)
         connection.close()
 
 
-def _obey(work: Work, word: Word | None) -> None:
+def _hear(work: Work, renew: Renew) -> None:
+    word = renew(work)
+    work.heard_at = time.monotonic()
     if word is None:
         work.halt(stop_asked=False)
     elif word.stop_asked:

@@ -85,7 +85,7 @@ def _end(task: Task, work: Work, state: State | None, text: str, wait: float) ->
 def _do(task: Task, work: Work) -> str:
     source, destination = connecting.sites(task.execution.policy, work)
     if task.operation == Operation.DELETION:
-        return _delete(task, source, destination)
+        return _delete(task, work, source, destination)
     pool = connecting.threads()
     return Copy(source, destination, _order(task), work, pool, lambda total: claims.resize(task, total)).run()
 
@@ -102,12 +102,16 @@ def _order(task: Task) -> Order:
     )
 
 
-def _delete(task: Task, source: Site, destination: Site) -> str:
-    """Delete at the destination what was deleted here, unless it was pushed again since."""
+def _delete(task: Task, work: Work, source: Site, destination: Site) -> str:
+    """Delete at the destination what was deleted here, unless it was pushed again or the policy was changed since."""
+    policy = task.execution.policy
+    if not policy.deletion or policy.destination is None:
+        return "left alone: the policy replicates no deletions any more"
     reference = Digest.parse(task.reference) if ":" in task.reference else task.reference
     what = f"looking up {task.source} {task.reference}"
     if at(SOURCE, source, what, lambda: source.resolve(task.source, reference)) is not None:
         return "left alone: the source has it again"
+    work.confirm()
     what = f"deleting {task.reference} of {task.destination}"
     at(DESTINATION, destination, what, lambda: destination.delete(task.destination, task.reference))
     return "deleted"

@@ -107,8 +107,9 @@ def _waits_for_planning(execution: Execution, lost: float) -> bool:
         gone.update(planned=True, planner="", state=State.FAILED, text=f"planning: {_WORN_OUT}")
         return False
     waiting = Execution.objects.filter(pk=execution.pk, planned=False, not_before__lte=Now())
-    nobody = Q(planner="") & (Q(sent_at=None) | Q(sent_at__lt=Now() - dispatch.ago(lost)))
-    return waiting.filter(nobody | Q(lease_until__lt=Now()) & ~Q(planner="")).exists()
+    waiting.filter(lease_until__lt=Now()).exclude(planner="").update(planner="", lease_until=None, sent_at=None)
+    unsent = Q(sent_at=None) | Q(sent_at__lt=Now() - dispatch.ago(lost))
+    return waiting.filter(unsent, planner="").exists()
 
 
 def forget() -> int:

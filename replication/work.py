@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from replication.journal import Journal
+
+MOMENTS = 3.0  # seconds that the last word on a claim is good for, where something can't be taken back
 
 
 class Halted(Exception):
@@ -17,7 +20,8 @@ class Halted(Exception):
 @dataclass(slots=True)
 class Work:
     """One claim. `speed` (KiB/s, up to 0: no limit) is the policy's, `peers` the tasks that share it; both are kept up
-    to date by the heartbeat. Counters are bytes: `done` skipped, mounted and sent; `sent` over the wire."""
+    to date by the heartbeat. So is `heard_at`, when the claim was known to hold last; `ask` asks now. Counters are
+    bytes: `done` skipped, mounted and sent; `sent` over the wire."""
 
     journal: Journal
     claim: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -30,6 +34,8 @@ class Work:
     stop_asked: bool = False
     leaving: bool = False
     halted: threading.Event = field(default_factory=threading.Event)
+    heard_at: float = field(default_factory=time.monotonic)
+    ask: Callable[[], None] = lambda: None
     _is_over: bool = False
     _aborts: list[Callable[[], None]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -38,6 +44,14 @@ class Work:
         """Go on, or raise Halted."""
         if self.halted.is_set():
             raise Halted
+
+    def confirm(self) -> None:
+        """Before what can't be taken back. A process that was paused comes back with a claim that is another's by now,
+        and goes on before its heartbeat does. Raises Halted, and what the database does."""
+        self.check()
+        if time.monotonic() - self.heard_at > MOMENTS:
+            self.ask()
+            self.check()
 
     def pause(self, seconds: float) -> None:
         """Wait, but not for what is over. Raises Halted."""

@@ -1,23 +1,28 @@
 """Two things at once, or one in the middle of another: both sides end up the same, and nothing stays open."""
 
+import json
 from datetime import datetime, timedelta
 
 import pytest
 from django.db import connection
+from django.db.models.functions import Now
 
 from artifacts import tagging
 from audit import Context
 from oci.digest import Digest
+from oci.listener import Reply
 from rbac.actors import SYSTEM
-from replication import events, policies, sweeper
+from replication import claims, events, policies, pulse, running, sweeper
+from replication.copying import Copy
 from replication.errors import PolicyInUse
 from replication.journal import Journal
 from replication.models import Event, Execution, LogLine, State, Task, Trigger
 from replication.policies import Content
 from replication.pulse import _beat
 from replication.work import Work
-from tests.door import image
+from tests.door import image, unique
 from tests.people import CONTEXT
+from tests.replication.conftest import fill
 from tests.replication.test_executions import stop
 
 
@@ -163,3 +168,71 @@ def test_a_part_of_the_sweep_that_fails_keeps_no_other_from_its_work(bench, foll
     with pytest.raises(RuntimeError, match="a defect"):
         sweeper.sweep()
     assert bench.messages == [("plan", execution.pk)]
+
+
+def test_a_worker_that_was_paused_while_another_took_over_puts_nothing(bench, follow, remote, door, monkeypatch):
+    """As after SIGSTOP and SIGCONT: the heartbeat has had no time yet."""
+    follow()
+    content = door.push(image(tag="v1"))
+    task = Task.objects.get(pk=planned(bench))
+    bring = Copy._bring_blobs
+
+    def pause(copy: Copy, lacking) -> None:
+        bring(copy, lacking)
+        Task.objects.filter(pk=task.pk).update(worker="another")
+        copy.work.heard_at -= 60
+
+    monkeypatch.setattr(pulse, "_beat", lambda *_: None)
+    monkeypatch.setattr(Copy, "_bring_blobs", pause)
+    running.carry_out(task.pk)
+    assert Digest.parse(content.top.digest) not in remote.repositories[door.repository].manifests
+    task.refresh_from_db()
+    assert (task.state, task.worker) == (State.IN_PROGRESS, "another")
+
+
+@pytest.mark.parametrize("change", [{"deletion": False}, {"destination": None}])
+def test_a_deletion_that_waits_is_left_alone_when_the_policy_has_none_any_more(bench, follow, remote, door, change):
+    policy = follow(deletion=True)
+    door.push(image(tag="v1"))
+    bench.sweep()
+    bench.work()
+    tagging.delete(door.repository, "v1", actor=SYSTEM, context=CONTEXT)
+    task = Task.objects.get(pk=planned(bench))
+    if "destination" in change:
+        change["source"] = policy.destination
+        door.push(image(tag="v1"))
+        remote.repositories[door.repository].tags.clear()
+    type(policy).objects.filter(pk=policy.pk).update(**change)
+    assert running.carry_out(task.pk)
+    task.refresh_from_db()
+    assert (task.state, "no deletions" in task.text) == (State.SUCCEED, True)
+    where = remote.repositories[door.repository].tags if "source" not in change else {"v1"}
+    assert "v1" in where
+    assert "source" not in change or door.get("manifests/v1").status_code == 200
+
+
+def test_a_planner_that_died_is_replaced_by_one_message_however_long_nobody_takes_it(bench, follow):
+    execution = bench.start(follow())
+    assert claims.take_planning(execution.pk, "dead") is not None
+    bench.messages.clear()
+    Execution.objects.update(lease_until=Now() - timedelta(seconds=1))
+    for _ in range(3):
+        bench.sweep()
+    assert bench.messages == [("plan", execution.pk)]
+    bench.work()
+    assert bench.seen(execution).ended_at is not None
+
+
+@pytest.mark.parametrize(("status", "code"), [(403, "DENIED"), (401, "UNAUTHORIZED")])
+def test_a_repository_that_may_not_be_read_keeps_no_other_from_being_replicated(bench, remote, status, code):
+    for name in ("far/closed", "far/open"):
+        fill(remote.url, name, image(tag="v1"))
+    answer = Reply(status, {}, json.dumps({"errors": [{"code": code, "message": "not you"}]}).encode())
+    remote.guard = lambda call: answer if "far/closed/tags" in call.path else None
+    policy = bench.policy(source=bench.endpoint(remote.url), names="far/**", namespace=f"near{unique()}")
+    execution = bench.run(policy)
+    assert (execution.state, execution.failed, execution.succeeded) == (State.FAILED, 1, 1)
+    refused = Task.objects.get(execution=execution, state=State.FAILED)
+    assert refused.source == "far/closed"
+    assert "listing far/closed" in refused.text
+    assert "credential" in refused.text or "account may do" in refused.text
