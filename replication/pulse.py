@@ -91,6 +91,8 @@ def _beat(work: Work, renew: Renew) -> None:
     except (DatabaseError, InterfaceError) as error:
         logger.warning("Replication: a heartbeat failed: %s", error)
         connection.close()
+    except Exception:  # of one claim: the others are renewed by this thread too
+        logger.exception("Replication: a heartbeat failed")
 
 
 def _hear(work: Work, renew: Renew) -> None:

@@ -9,15 +9,19 @@ from itertools import islice
 from oci.client import FetchedManifest, RegistryClient
 from oci.digest import Digest
 from oci.errors import Denied, DigestInvalid, Unauthorized, Unsupported
+from oci.listing import REPOSITORY, TAG
+from oci.reference import MAX_NAME
 from oci.referrers import BELONGING, tags_of
 from oci.upload import Upload as ClientUpload
 from replication.adapters import Adapter
 from replication.adapters.base import Listed
+from replication.journal import plain
 from replication.models import Endpoint
 from replication.sites import Found, Parcel, Upload
 
 _MOST_TAGS = 5000  # looked through for those that belong to something; beyond that each is asked for
 _REMEMBERED = 60.0  # seconds
+_LONGEST_KIND, _LARGEST = 32, 2**50  # characters; bytes
 
 
 class There:
@@ -38,10 +42,11 @@ class There:
         return self._adapter.client
 
     def repositories(self, patterns: Sequence[str]) -> Iterator[str]:
-        return self._adapter.repositories(patterns)
+        return (name for name in self._adapter.repositories(patterns) if _is_repository(name))
 
     def artifacts(self, repository: str) -> Iterator[Listed] | None:
-        return self._adapter.artifacts(repository)
+        listed = self._adapter.artifacts(repository)
+        return None if listed is None else (found for each in listed if (found := _sound(each)) is not None)
 
     def tags(self, repository: str) -> Iterator[str]:
         return self._client.tags(repository)
@@ -142,3 +147,20 @@ class There:
 
     def close(self) -> None:
         self._adapter.close()
+
+
+def _is_repository(name: str) -> bool:
+    return len(name) <= MAX_NAME and REPOSITORY.fullmatch(name) is not None
+
+
+def _sound(listed: Listed) -> Listed | None:
+    """What of it can be asked for and kept: a vendor's list may have anything in it."""
+    try:
+        Digest.parse(listed.digest)
+    except DigestInvalid:
+        return None
+    tags = tuple(tag for tag in listed.tags if TAG.fullmatch(tag))
+    if listed.tags and not tags:
+        return None
+    size = min(max(listed.size, 0), _LARGEST)
+    return listed._replace(tags=tags, kind=plain(listed.kind)[:_LONGEST_KIND], size=size)

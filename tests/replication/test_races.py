@@ -13,6 +13,7 @@ from oci.digest import Digest
 from oci.listener import Reply
 from rbac.actors import SYSTEM
 from replication import claims, events, policies, pulse, running, sweeper
+from replication.adapters.base import Listed
 from replication.copying import Copy
 from replication.errors import PolicyInUse
 from replication.journal import Journal
@@ -236,3 +237,28 @@ def test_a_repository_that_may_not_be_read_keeps_no_other_from_being_replicated(
     assert refused.source == "far/closed"
     assert "listing far/closed" in refused.text
     assert "credential" in refused.text or "account may do" in refused.text
+
+
+def test_what_cannot_be_a_name_a_tag_or_a_digest_keeps_nothing_else_from_being_replicated(bench, remote, monkeypatch):
+    content = fill(remote.url, "far/app", image(tag="v1"))
+    digest = content.top.digest
+    odd = [
+        Listed("sha256:short", ("v2",)),
+        Listed("\x00", ("v3",)),
+        Listed(digest, ("v1", "v" * 129, "a/b", "\x00", ""), kind="K" * 99, size=1 << 80),
+    ]
+    names = ["far/APP", "far/\x00", f"far/{'a' * 600}", "far//app", "", "far/app"]
+    adapter = "replication.adapters.docker_registry.Adapter"
+    monkeypatch.setattr(f"{adapter}.artifacts", lambda *_: iter(odd), raising=False)
+    monkeypatch.setattr(f"{adapter}.repositories", lambda *_: iter(names), raising=False)
+    policy = bench.policy(source=bench.endpoint(remote.url), names="**", namespace=f"near{unique()}")
+    execution = bench.run(policy)
+    assert (execution.state, execution.total, execution.succeeded) == (State.SUCCEED, 1, 1), execution.text
+    assert bench.tasks(execution)[0].tags == ["v1"]
+
+
+def test_a_beat_that_fails_in_any_way_is_not_the_last():
+    def fail(_: Work) -> None:
+        raise RuntimeError("a defect")
+
+    _beat(Work(Journal(None)), fail)
