@@ -9,6 +9,7 @@ from configuration.errors import InvalidValue, ItemFrozen
 from oci import errors as oci
 from projects import errors as projects
 from rbac import errors as rbac
+from replication import errors as replication
 
 _WORDS = {
     rbac.InvalidName: _("Nobody can be called so."),
@@ -34,6 +35,19 @@ _WORDS = {
     projects.ImmutableRuleExists: _("There is such a rule already."),
     projects.InvalidPersonalToken: _("No token can be like this."),
     projects.PersonalTokenExists: _("There is a token of this name already."),
+    replication.InvalidEndpoint: _("No registry can be like this."),
+    replication.EndpointExists: _("There is a registry of this name already."),
+    replication.EndpointUnknown: _("There is no such registry."),
+    replication.EndpointUnhealthy: _("The registry doesn't answer, or doesn't take the credential."),
+    replication.EndpointInUse: _("Policies use this registry: delete them first."),
+    replication.InvalidPolicy: _("No policy can be like this."),
+    replication.PolicyExists: _("There is a policy of this name already."),
+    replication.PolicyUnknown: _("There is no such policy."),
+    replication.PolicyInUse: _("An execution goes on: stop it first."),
+    replication.PolicyDisabled: _("The policy is disabled: enable it first."),
+    replication.AlreadyRunning: _("An execution goes on still."),
+    replication.ExecutionUnknown: _("There is no such execution."),
+    replication.TaskUnknown: _("There is no such task."),
     TagExists: _("The repository has this tag already."),
     AlreadyLabelled: _("The artifact has this label already."),
     InvalidValue: _("The value can't be taken."),

@@ -130,13 +130,12 @@ def preview(visit: Visit) -> HttpResponse:
     visit.require("replication-policy:read", SYSTEM_SCOPE)
     number = visit.request.POST.get("policy", "")
     kept = policies.find(int(number[:18])) if number.isdecimal() else None
-    form = PolicyForm(visit.posted, kept=kept)
-    form.is_valid()
-    return visit.show("parts/policy_preview", _preview(form))
+    return visit.show("parts/policy_preview", _preview(PolicyForm(visit.posted, kept=kept)))
 
 
 def _preview(form: PolicyForm) -> dict[str, Any]:
     """`wrong` where what was typed so far is no policy."""
+    form.is_valid()
     given = {name: form[name].initial for name in form.fields} | (form.cleaned_data if form.is_bound else {})
     given = {name: "" if value is None else value for name, value in given.items()}
     facts: dict[str, Any] = {"times": [], "wrong": "", "preview": None, "is_pull": given["direction"] == PULL}

@@ -5,9 +5,12 @@ from __future__ import annotations
 from functools import partial
 from html import unescape
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.utils.timezone import now
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from configuration import values
 from replication import endpoints
@@ -271,3 +274,36 @@ def test_what_a_registry_said_is_text(admin: Browser):
     assert [path for path in PAGES if attack in admin.text(path)] == []
     shown = [path for path in PAGES if attack in unescape(admin.text(path))]
     assert {_REGISTRIES, _REPLICATION, f"{_REPLICATION}/flows", _POLICY, _EXECUTION} <= set(shown)
+
+
+ROUTES = sorted({*PAGES, *DEEDS})
+VALUES = st.text(max_size=12) | st.sampled_from(
+    ["\x00", "\ud800", "9" * 30, "-1", "a" * 5000, "[", "{a,", "0 0 2 * * *", "push", "pull", "scheduled", "mirror",
+     "-", "128", "event_based", "harbor", "quay", "test", "kind", "preview", "try", str(stage.ID)]
+)  # fmt: skip
+NOWHERE = "https://127.0.0.1:1"
+FIELDS = [
+    "name", "kind", "access_key", "secret", "ca_certificate", "insecure", "deed", "direction", "registry",
+    "repositories", "tags", "tags_how", "labels", "labels_how", "namespace", "flatten", "trigger", "cron", "speed",
+    "policy", "more", "enabled", "dry_run", "confirm",
+]  # fmt: skip
+
+
+@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(
+    path=st.sampled_from(ROUTES), is_post=st.booleans(), partial=st.booleans(),
+    query=st.dictionaries(st.sampled_from(["q", "after", "before", "state", "kind", "registry"]), VALUES),
+    form=st.dictionaries(st.sampled_from(FIELDS), VALUES),
+)  # fmt: skip
+def test_anything_is_answered(
+    admin: Browser, path: str, is_post: bool, partial: bool, query: dict[str, str], form: dict[str, str]
+):
+    form = {**_POLICY_FORM, **form, "url": NOWHERE}  # no address of anybody's is looked up
+    path = f"{path.partition('?')[0]}?{urlencode(query, errors='surrogatepass')}"
+    headers = {"HX-Request": "true"} if partial else {}
+    if is_post:
+        body = urlencode({"csrf_token": admin.csrf_token, **form}, errors="surrogatepass").encode()
+        answer = admin.generic("POST", path, body, "application/x-www-form-urlencoded", headers=headers)
+    else:
+        answer = admin.get(path, headers=headers)
+    assert answer.status_code < 500
