@@ -1,6 +1,9 @@
 """The page at the registry's address."""
 
+import pytest
 from django.test import Client
+
+pytestmark = pytest.mark.django_db
 
 
 def test_it_shows_how_to_sign_in_at_the_host_the_browser_used(client: Client):
