@@ -163,6 +163,27 @@ def test_a_registry_that_does_not_answer_is_not_kept_and_says_why(admin: Browser
     assert "no connection is made there" in words(tried)
 
 
+def test_the_list_tells_how_each_registry_is_and_a_look_tells_it_anew(admin: Browser):
+    assert admin.text(_REGISTRIES).count("it is nowhere") == 2
+    path = f"{_REGISTRIES}/{stage.ID}/check"
+    looked = admin.post(path, {"csrf_token": admin.csrf_token}, headers={"HX-Request": "true"})
+    assert "Unhealthy" in words(looked)
+    assert "no connection is made there" in words(looked)
+    assert "no connection is made there" in unescape(admin.text(_REGISTRIES))
+    Endpoint.objects.update(healthy=True, problem="")
+    assert admin.text(_REGISTRIES).count("Answers") == 2
+
+
+def test_what_failed_is_taken_up_again(admin: Browser):
+    assert "Retry what failed" in admin.text(_EXECUTION)
+    assert send(admin, f"{_EXECUTION}/retry").status_code == 302
+    execution = Execution.objects.get(pk=stage.ID)
+    assert (execution.state, execution.ended_at, execution.failed) == (State.IN_PROGRESS, None, 0)
+    page = admin.text(_EXECUTION)
+    assert "Retry what failed" not in page
+    assert f'action="{_EXECUTION}/stop"' in page
+
+
 def test_a_registry_that_policies_use_is_not_deleted(admin: Browser):
     path = f"{_REGISTRIES}/{stage.ID}/delete"
     refused = send(admin, path, confirm="seen")
