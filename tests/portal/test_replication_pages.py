@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 from html import unescape
 from typing import Any
@@ -13,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from configuration import values
+from rbac.models import Session
 from replication import endpoints
 from replication.models import Endpoint, Execution, LogLine, Policy, State, Task
 from tests.api import stage
@@ -283,6 +285,15 @@ def test_the_log_of_another_executions_task_is_not_shown(admin: Browser):
     for number in (0, 10**30):
         assert admin.get(f"{_REPLICATION}/executions/{number}").status_code == 404
         assert admin.get(f"{_REPLICATION}/{number}").status_code == 404
+
+
+def test_a_page_that_asks_by_itself_keeps_no_session_alive(admin: Browser):
+    assert "X-Unattended" in admin.text(f"{_REPLICATION}/queues")
+    before = now() - timedelta(minutes=10)
+    Session.objects.update(used_at=before)
+    for headers, is_use in (({"X-Unattended": "true"}, False), ({}, True)):
+        admin.get(f"{_REPLICATION}/queues", headers={"HX-Request": "true", **headers})
+        assert Session.objects.filter(used_at=before, user__username="admin").exists() != is_use
 
 
 def test_what_a_registry_said_is_text(admin: Browser):
