@@ -23,5 +23,12 @@ def test_it_refuses_a_host_that_is_none(client: Client):
     assert b"<script>" not in response.content
 
 
+def test_what_nothing_is_behind_is_a_page_for_people_and_not_for_scripts(client: Client):
+    people = client.get("/no/such/page", headers={"accept": "text/html"})
+    assert people.status_code == 404
+    assert "To the start page" in people.content.decode()
+    assert "stylesheet" not in client.get("/no/such/page").content.decode()
+
+
 def test_it_may_load_nothing_from_elsewhere(client: Client):
     assert "default-src 'none'" in client.get("/")["Content-Security-Policy"]
