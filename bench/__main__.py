@@ -6,7 +6,7 @@ import sys
 import time
 from types import ModuleType
 
-from bench import blobs, directory, growth, lists, manifests, memory, push, skopeo, tokens
+from bench import blobs, directory, growth, lists, manifests, memory, push, replication, skopeo, tokens
 from bench.client import ClientError
 from bench.figures import Figure, table, verdict, write
 from bench.load import LoadError
@@ -18,7 +18,18 @@ from deploy.problem import Problem
 
 # A new benchmark is a module with `figures(world) -> list[Figure]`, named here. Memory comes after the load it is
 # to show; those behind it end the sides that the others share, and start stacks of their own.
-CAPABILITIES: tuple[ModuleType, ...] = (blobs, push, manifests, tokens, skopeo, memory, growth, lists, directory)
+CAPABILITIES: tuple[ModuleType, ...] = (
+    blobs,
+    push,
+    manifests,
+    tokens,
+    skopeo,
+    memory,
+    growth,
+    lists,
+    directory,
+    replication,
+)
 PORT = 8650
 
 

@@ -88,10 +88,10 @@ def _ours(ground: Ground, pattern: str, peer: Peer) -> float:
     return ground.replicator.run(ground.replicator.policy(pattern, peer.url))
 
 
-def _synced(ground: Ground, images: Images, source: Product | Peer, peer: Peer) -> float:
+def _synced(ground: Ground, images: Images, source: Product | Peer, destination: Product | Peer) -> float:
     names = sorted({repository for repository, _ in images})
-    login = bencher(source) if isinstance(source, Product) else ""
-    return sync(ground.home, source.url, names, peer.url, login=login).seconds
+    login, there = (bencher(side) if isinstance(side, Product) else "" for side in (source, destination))
+    return sync(ground.home, source.url, names, destination.url, login=login, destination_login=there).seconds
 
 
 # 50 images
@@ -149,18 +149,35 @@ def tags(directory: Path) -> Images:
 
 
 def _unchanged(ground: Ground) -> list[Figure]:
+    """To another Roadstead, which can list what it has, and to a Distribution, which has to be asked for each tag."""
     images = tags(ground.home / "tags")
     ground.fill_both(images)
+    with Product(ground.home / "far", ground.port + 1) as far:
+        ground.fill(far, images)
+        far.settle()
+        there = _looks(ground, images, far, ground.product)
     with ground.empty() as peer:
         ground.fill(peer, images)
-        policy = ground.replicator.policy(f"{PROJECT}/tags", peer.url)
-        passes = {
-            "ours": lambda: Sample(Load(UNCHANGED, 0, ground.replicator.run(policy)), 0.0),
-            "plain": lambda: Sample(Load(UNCHANGED, 0, _synced(ground, images, ground.source, peer)), 0.0),
-        }
-        taken = interleave(passes, rounds=2, warm=False)
-    name = f"replicate {UNCHANGED:,} tags of which none changed, of skopeo sync: wall time"
-    return [figure(name, taken, Sample.seconds, 0.1, "lower", unit="s", peer="plain")]
+        plain = _looks(ground, images, peer, ground.source)
+    name = f"replicate {UNCHANGED:,} tags of which none changed"
+    return [
+        figure(f"{name}, of skopeo sync: wall time", there, Sample.seconds, 0.1, "lower", unit="s"),
+        figure(f"{name} to Distribution, of skopeo sync: wall time", plain, Sample.seconds, 0.1, "lower", unit="s"),
+    ]
+
+
+def _looks(ground: Ground, images: Images, destination: Product | Peer, source: Product | Peer) -> list[Round]:
+    """What both take to find out that there is nothing to do."""
+    name = next(iter(images))[0]
+    if isinstance(destination, Product):
+        policy = ground.replicator.policy(name, destination.url, kind="harbor", login=bencher(destination))
+    else:
+        policy = ground.replicator.policy(name, destination.url)
+    passes: dict[str, Callable[[], Sample]] = {
+        "ours": lambda: Sample(Load(UNCHANGED, 0, ground.replicator.run(policy)), 0.0),
+        "peer": lambda: Sample(Load(UNCHANGED, 0, _synced(ground, images, source, destination)), 0.0),
+    }
+    return interleave(passes, rounds=2, warm=False)
 
 
 # A gibibyte

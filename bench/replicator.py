@@ -31,10 +31,13 @@ class Replicator:
         self.headers = {"Authorization": f"Basic {pair}", "Content-Type": "application/json"}
         self.made = 0
 
-    def policy(self, repositories: str, url: str) -> int:
+    def policy(self, repositories: str, url: str, *, kind: str = "docker-registry", login: str = "") -> int:
         """One that pushes what matches to the registry at `url`: an endpoint of its own, of which nothing is known."""
         self.made += 1
-        registry = {"name": f"to-{self.made}", "type": "docker-registry", "url": url, "insecure": True}
+        registry: dict[str, Any] = {"name": f"to-{self.made}", "type": kind, "url": url, "insecure": True}
+        if login:
+            name, _, password = login.partition(":")
+            registry["credential"] = {"type": "basic", "access_key": name, "access_secret": password}
         body = {
             "name": f"policy-{self.made}",
             "dest_registry": {"id": self._make("registries", registry)},
@@ -88,7 +91,9 @@ class Replicator:
             thread.join()
 
 
-def sync(home: Path, source: str, names: list[str], destination: str, *, login: str = "") -> Load:
+def sync(
+    home: Path, source: str, names: list[str], destination: str, *, login: str = "", destination_login: str = ""
+) -> Load:
     """`skopeo sync` of all tags of the repositories `names`, which knows nothing from an earlier run.
 
     `source` and `destination` are URLs; the repositories come below the project of the same name.
@@ -100,7 +105,8 @@ def sync(home: Path, source: str, names: list[str], destination: str, *, login: 
     wanted = home / "sync.yml"
     wanted.write_text(json.dumps({host: what}))  # JSON is YAML
     target = f"{destination.removeprefix('http://')}/{project}"
-    command = ["sync", "--src", "yaml", "--dest", "docker", "--dest-tls-verify=false", "--dest-no-creds"]
+    command = ["sync", "--src", "yaml", "--dest", "docker", "--dest-tls-verify=false"]
+    command.append(f"--dest-creds={destination_login}" if destination_login else "--dest-no-creds")
     return _skopeo(home, [*command, str(wanted), target])
 
 
