@@ -151,7 +151,6 @@ def test_every_page_can_be_used_by_everybody_and_nothing_in_it_is_carried_out(wo
     for name, path in {"flows": f"{_REPLICATION}/flows", "execution": f"{_EXECUTION}/{ids['live']}"}.items():
         browser.go(world.stack.url + path)  # as people see it, for docs/images
         browser.screenshot(SHOTS / "readme" / f"{name}.png", whole=False)
-    world.build()
     ids |= voyages.attack(world.stack)
     wrong = []
     for name, path in PAGES.items():
