@@ -1,6 +1,6 @@
 """Registries, policies and executions in every state there is, and hostile words on all of them: for pages to show.
 
-Written into the database as rows, since states as these pass within moments. Nothing of it is carried out.
+Written into the database as rows, since states as these pass within moments. Their hosts are nowhere (RFC 2606).
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ def endpoint(name, kind, url, **more):
 
 tokyo = endpoint("tokyo", "harbor", "https://registry.tokyo.example.com", healthy=True, access_key="robot$mirror")
 osaka = endpoint("osaka-dr", "harbor", "https://registry.osaka.example.com", healthy=True)
-hub = endpoint("docker-hub", "docker-hub", "https://hub.docker.com", healthy=True)
-ecr = endpoint("aws-singapore", "aws-ecr", "https://api.ecr.ap-southeast-1.amazonaws.com", healthy=False,
-    problem="the registry is unhealthy: the credential is refused: UnrecognizedClientException")
-edge = endpoint("edge-factory", "docker-registry", "http://10.20.4.7:5000")
+upstream = endpoint("upstream", "quay", "https://quay.example.com", healthy=True)
+abroad = endpoint("singapore", "jfrog-artifactory", "https://artifactory.sg.example.com", healthy=False,
+    problem="the registry is unhealthy: artifactory.sg.example.com refuses the credential (401)")
+edge = endpoint("edge-factory", "docker-registry", "http://factory.example.com:5000")
 
 def policy(name, **more):
     return Policy.objects.create(name=name, **more)
@@ -41,9 +41,9 @@ releases = policy("releases-to-tokyo", destination=tokyo, trigger="event_based",
     filters=[{"type": "name", "value": "web/**"}, {"type": "tag", "value": "v*", "decoration": "matches"}])
 nightly = policy("nightly-to-osaka", destination=osaka, trigger="scheduled", cron="0 0 2 * * *", override=True,
     single_active=True, speed=20480)
-base = policy("base-images", source=hub, trigger="scheduled", cron="0 30 1 * * 1-5", namespace="base-images",
+base = policy("base-images", source=upstream, trigger="scheduled", cron="0 30 1 * * 1-5", namespace="base-images",
     filters=[{"type": "name", "value": "library/{debian,alpine,node}"}])
-abroad = policy("singapore-storefront", destination=ecr, filters=[{"type": "name", "value": "web/storefront"}])
+storefront = policy("singapore-storefront", destination=abroad, filters=[{"type": "name", "value": "web/storefront"}])
 idle = policy("factory", destination=edge, by_chunk=True)
 off = policy("old-tokyo-pull", source=tokyo, enabled=False)
 
@@ -51,7 +51,7 @@ run(releases, "Succeed", 12, total=3, succeeded=3, unchanged=41, bytes_total=812
     bytes_sent=96_000_000, text="3 done, 41 unchanged")
 run(base, "Stopped", 300, total=8, succeeded=5, stopped=3, bytes_total=900_000_000, bytes_done=500_000_000,
     text="5 done, 3 stopped")
-failed = run(abroad, "Failed", 55, total=2, succeeded=1, failed=1, bytes_total=60_000_000, bytes_done=31_000_000,
+failed = run(storefront, "Failed", 55, total=2, succeeded=1, failed=1, bytes_total=60_000_000, bytes_done=31_000_000,
     bytes_sent=31_000_000, text="1 done, 1 failed")
 dry = run(nightly, "Succeed", 20, dry_run=True, total=2, unchanged=310, bytes_total=2_400_000_000,
     text="dry run: 2 to copy or delete, 310 unchanged")
@@ -78,11 +78,11 @@ for place in range(5):
 task(dry, "web/gateway", "Pending", 30, tags=["v3.1.4", "stable"], bytes_total=1_230_000_000)
 task(dry, "data-platform/notebooks/cuda", "Pending", 31, tags=["2026.11"], bytes_total=1_170_000_000)
 one = task(failed, "web/storefront", "Failed", 40, tags=["v2.0.0"], bytes_total=29_000_000, attempts=3,
-    to="web/storefront", text="destination aws-singapore: begin an upload: the credential is refused (UNAUTHORIZED):"
+    to="web/storefront", text="destination singapore: begin an upload: the credential is refused (UNAUTHORIZED):"
     " check the endpoint's credential, and that it isn't expired")
 task(failed, "web/storefront", "Succeed", 41, tags=["v1.9.0"], bytes_total=31_000_000, bytes_done=31_000_000)
-for level, text in (("INFO", "attempt 1: web/storefront to aws-singapore"), ("INFO", "7 blobs, 29.0 MB"),
-        ("WARNING", "aws-singapore answered 503: tried again in 2 s"), ("ERROR", one.text)):
+for level, text in (("INFO", "attempt 1: web/storefront to singapore"), ("INFO", "7 blobs, 29.0 MB"),
+        ("WARNING", "singapore answered 503: tried again in 2 s"), ("ERROR", one.text)):
     LogLine.objects.create(task=one, level=level, text=text)
 print("SEEDED " + json.dumps({"live": live.pk, "failed": failed.pk, "dry": dry.pk, "task": one.pk,
     "policy": releases.pk, "scheduled": nightly.pk, "registry": tokyo.pk}))
