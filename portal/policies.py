@@ -15,7 +15,7 @@ from portal.policy_form import CRONS, PULL, PolicyForm, words_of
 from portal.visit import Visit, visited
 from rbac.policy import SYSTEM_SCOPE, can
 from replication import cron, executions, overview, policies, previews
-from replication.errors import InvalidPolicy
+from replication.errors import InvalidPolicy, ReplicationError
 from replication.models import Endpoint, Execution, Policy, Trigger
 
 _TIMES = 3  # the next ones that a schedule is due at
@@ -104,8 +104,13 @@ def _deed(visit: Visit) -> str:
 
 
 def _saved(visit: Visit, found: Policy, said: str) -> HttpResponse:
+    """It is saved, whatever comes of the dry run that was asked for."""
     if _deed(visit) == "try":
-        return _started(visit, found, dry_run=True)
+        try:
+            return _started(visit, found, dry_run=True)
+        except ReplicationError as error:
+            told = errors.tellable(error)
+            said = f"{said} {told.message if told else ''}"
     return visit.to("policy", found.pk, said=said)
 
 

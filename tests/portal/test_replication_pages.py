@@ -214,6 +214,17 @@ def test_a_policy_is_written_as_the_form_says(admin: Browser):
     assert "already" in words(taken)
 
 
+def test_a_policy_that_can_not_be_tried_is_saved_all_the_same(admin: Browser):
+    given = {name: value for name, value in _POLICY_FORM.items() if name != "enabled"}
+    made = send(admin, f"{_REPLICATION}/new", **given, deed="try")
+    found = Policy.objects.get(name="outward")
+    assert made["Location"] == f"{_REPLICATION}/{found.pk}"
+    assert "enable it first" in admin.text(made["Location"])
+    tried = send(admin, f"{_REPLICATION}/{found.pk}/edit", **_POLICY_FORM, deed="try")
+    assert found.executions.get().dry_run
+    assert tried["Location"] == f"{_REPLICATION}/executions/{found.executions.get().pk}"
+
+
 def test_filters_that_the_form_has_no_field_for_stay_until_they_are_unticked(admin: Browser):
     filters = [{"type": "tag", "value": text, "decoration": "matches"} for text in ("v*", "*.0", "v1*")]
     Policy.objects.filter(pk=stage.ID).update(filters=filters, flatten=7)
