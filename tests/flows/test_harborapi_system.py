@@ -200,7 +200,7 @@ async def test_who_may_not_is_told_so(stack: Running, document: Document):
 async def test_what_is_yet_to_come_is_an_error_of_its_own(api: HarborAsyncClient):
     api.client.event_hooks["response"].clear()  # the document doesn't have it
     with pytest.raises(StatusError) as later:
-        await api.get_registries()
+        await api.get_scanners()
     assert (later.value.status_code, later.value.errors[0].code) == (501, "NOT_IMPLEMENTED")
 
 
