@@ -11,3 +11,4 @@ urlpatterns: list[URLPattern | URLResolver] = [
 ]
 
 handler400 = "proxy.edge.malformed"
+handler404 = "portal.views.not_found"

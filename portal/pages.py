@@ -19,6 +19,7 @@ from rbac.sessions import Carried
 
 START = "/"
 SIGN_IN = "/account/sign-in"
+_UNATTENDED = "X-Unattended"  # said by a page that asks again and again by itself
 _LONGEST_PATH = 1024
 
 Names = ParamSpec("Names")
@@ -146,7 +147,8 @@ def own_path(text: str) -> str:
 
 def session_of(request: HttpRequest) -> Carried | None:
     """The session that the browser carries; costs nothing without the cookie."""
-    found = sessions.read(request.COOKIES.get(sessions.COOKIE, ""))
+    is_use = request.headers.get(_UNATTENDED) != "true"
+    found = sessions.read(request.COOKIES.get(sessions.COOKIE, ""), is_use=is_use)
     request._carried = found  # type: ignore[attr-defined]  # for a refusal, which may not ask again
     return found
 

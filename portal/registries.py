@@ -106,7 +106,7 @@ def check(visit: Visit, registry: int) -> HttpResponse:
     is_done = health.ask(endpoints.find(registry))
     found = endpoints.find(registry)
     if visit.is_partial:
-        return visit.show("parts/health", {"registry": found})
+        return visit.show("parts/registry_health", {"registry": found})
     if not is_done:
         return visit.to("registries", said=_("A worker at that site looks at it within moments."))
     words = _("%(name)s answers.") if found.healthy else _("%(name)s can't be used: see below.")

@@ -51,10 +51,6 @@ class Room:
     project: Project
     rights: frozenset[str]
 
-    def require(self, permission: str) -> None:
-        if permission not in self.rights:
-            raise self.visit.refusal()
-
     def show(self, template: str, tab: str, facts: Mapping[str, Any], status: int = 200) -> HttpResponse:
         """A page of the project, below its name and beside its other pages."""
         tabs = [each for each in _TABS if each.permission in self.rights]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.views.defaults import page_not_found
 
 from artifacts.models import Repository
 from db.prepared import planned_anew
 from portal import errors, languages, origin, resuming
 from portal.home import home
-from portal.pages import own_path, page, session_of, show
+from portal.pages import own_path, page, session_of, show, wants_page
 from portal.visit import Visit, visited
 from projects.models import Project
 
@@ -34,6 +35,17 @@ def search(visit: Visit) -> HttpResponse:
             facts["projects"] = list(visible.order_by("name")[:_FOUND])
             facts["repositories"] = list(found.order_by("name")[:_FOUND])
     return visit.show("search", facts)
+
+
+@page("GET", "HEAD")
+def _nothing(request: HttpRequest) -> HttpResponse:
+    session_of(request)
+    raise errors.NoPage
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """What nothing is behind, for people; scripts get Django's own answer."""
+    return _nothing(request) if wants_page(request) else page_not_found(request, exception)
 
 
 @page("POST")

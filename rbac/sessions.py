@@ -44,10 +44,11 @@ class Carried:
         return self.account.actor
 
 
-def read(presented: str) -> Carried | None:
+def read(presented: str, *, is_use: bool = True) -> Carried | None:
     """The session of this secret, in one round trip; None if there is none, or none any more.
 
-    It ends at once when its user is locked, deleted or has another password. Its use is noted now and then.
+    It ends at once when its user is locked, deleted or has another password. Its use is noted now and then; what a page
+    asks by itself is none, so that a page left open keeps no session alive.
     """
     rows = fetch(_STATEMENT, (secret.digest_of(presented),)) if 0 < len(presented) <= _LONGEST_COOKIE else []
     if not rows:
@@ -58,7 +59,7 @@ def read(presented: str) -> Carried | None:
         return None
     if now - used_at >= idle or now - created_at >= max(idle, _LONGEST_DAY):
         return None
-    if now - used_at >= _exactness(idle):
+    if is_use and now - used_at >= _exactness(idle):
         # Of requests that come at once, one writes.
         Session.objects.filter(pk=identity, used_at=used_at).update(used_at=now)
     return Carried(identity, presented, account)

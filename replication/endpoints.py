@@ -78,7 +78,7 @@ def _check_certificate(pem: str) -> None:
     try:
         x509.load_pem_x509_certificates(pem.encode())
     except ValueError as error:
-        raise InvalidEndpoint("ca_certificate holds no certificate in PEM") from error
+        raise InvalidEndpoint("the CA certificate (ca_certificate) holds none in PEM") from error
 
 
 def parse_url(text: str) -> str:
@@ -140,7 +140,9 @@ def changed(endpoint: Endpoint, changes: Mapping[str, Any]) -> Settings:
     wanted = replace(kept, **given)
     moved = _origin(wanted.url) != _origin(kept.url) or wanted.kind != kept.kind
     if moved and kept.secret and "secret" not in given:
-        raise InvalidEndpoint("access_secret is needed with another url or type: the one that is kept goes to its own")
+        raise InvalidEndpoint(
+            "the secret (access_secret) is needed with another url or type: the one that is kept goes to its own"
+        )
     return wanted
 
 

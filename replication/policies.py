@@ -76,7 +76,7 @@ class Content:
 def check_namespace(namespace: str, flatten: int) -> None:
     """InvalidPolicy, unless repositories can be put below it so."""
     if namespace and (len(namespace) > MAX_NAME or not _NAMESPACE.fullmatch(namespace)):
-        raise InvalidPolicy(f"dest_namespace {namespace[:60]!r} is no path of a repository, as team/mirror")
+        raise InvalidPolicy(f"the namespace {namespace[:60]!r} is no path of a repository, as team/mirror")
     if not LEGACY <= flatten <= _MOST_FLATTENED:
         raise InvalidPolicy(f"dest_namespace_replace_count is from {LEGACY} to {_MOST_FLATTENED}")
 

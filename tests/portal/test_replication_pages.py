@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 from html import unescape
 from typing import Any
@@ -13,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from configuration import values
+from rbac.models import Session
 from replication import endpoints
 from replication.models import Endpoint, Execution, LogLine, Policy, State, Task
 from tests.api import stage
@@ -163,6 +165,27 @@ def test_a_registry_that_does_not_answer_is_not_kept_and_says_why(admin: Browser
     assert "no connection is made there" in words(tried)
 
 
+def test_the_list_tells_how_each_registry_is_and_a_look_tells_it_anew(admin: Browser):
+    assert admin.text(_REGISTRIES).count("it is nowhere") == 2
+    path = f"{_REGISTRIES}/{stage.ID}/check"
+    looked = admin.post(path, {"csrf_token": admin.csrf_token}, headers={"HX-Request": "true"})
+    assert "Unhealthy" in words(looked)
+    assert "no connection is made there" in words(looked)
+    assert "no connection is made there" in unescape(admin.text(_REGISTRIES))
+    Endpoint.objects.update(healthy=True, problem="")
+    assert admin.text(_REGISTRIES).count("Answers") == 2
+
+
+def test_what_failed_is_taken_up_again(admin: Browser):
+    assert "Retry what failed" in admin.text(_EXECUTION)
+    assert send(admin, f"{_EXECUTION}/retry").status_code == 302
+    execution = Execution.objects.get(pk=stage.ID)
+    assert (execution.state, execution.ended_at, execution.failed) == (State.IN_PROGRESS, None, 0)
+    page = admin.text(_EXECUTION)
+    assert "Retry what failed" not in page
+    assert f'action="{_EXECUTION}/stop"' in page
+
+
 def test_a_registry_that_policies_use_is_not_deleted(admin: Browser):
     path = f"{_REGISTRIES}/{stage.ID}/delete"
     refused = send(admin, path, confirm="seen")
@@ -273,6 +296,15 @@ def test_the_log_of_another_executions_task_is_not_shown(admin: Browser):
     for number in (0, 10**30):
         assert admin.get(f"{_REPLICATION}/executions/{number}").status_code == 404
         assert admin.get(f"{_REPLICATION}/{number}").status_code == 404
+
+
+def test_a_page_that_asks_by_itself_keeps_no_session_alive(admin: Browser):
+    assert "X-Unattended" in admin.text(f"{_REPLICATION}/queues")
+    before = now() - timedelta(minutes=10)
+    Session.objects.update(used_at=before)
+    for headers, is_use in (({"X-Unattended": "true"}, False), ({}, True)):
+        admin.get(f"{_REPLICATION}/queues", headers={"HX-Request": "true", **headers})
+        assert Session.objects.filter(used_at=before, user__username="admin").exists() != is_use
 
 
 def test_what_a_registry_said_is_text(admin: Browser):

@@ -1,6 +1,9 @@
 """The page at the registry's address."""
 
+import pytest
 from django.test import Client
+
+pytestmark = pytest.mark.django_db
 
 
 def test_it_shows_how_to_sign_in_at_the_host_the_browser_used(client: Client):
@@ -18,6 +21,13 @@ def test_it_refuses_a_host_that_is_none(client: Client):
     response = client.get("/", HTTP_HOST='evil"><script>')
     assert response.status_code == 400
     assert b"<script>" not in response.content
+
+
+def test_what_nothing_is_behind_is_a_page_for_people_and_not_for_scripts(client: Client):
+    people = client.get("/no/such/page", headers={"accept": "text/html"})
+    assert people.status_code == 404
+    assert "To the start page" in people.content.decode()
+    assert "stylesheet" not in client.get("/no/such/page").content.decode()
 
 
 def test_it_may_load_nothing_from_elsewhere(client: Client):
