@@ -15,13 +15,12 @@ from oci.challenge import Scope
 from oci.connections import Reach
 from oci.credential import AnyCredential
 from oci.digest import Digest
-from oci.download import BlobStream, Corrupt, Part
+from oci.download import BlobStream, Corrupt
 from oci.errors import (
     BlobUnknown,
     Denied,
     DigestInvalid,
     NameUnknown,
-    RangeInvalid,
     RegistryError,
     Unauthorized,
     Unavailable,
@@ -32,7 +31,7 @@ from oci.pipeline import Head, Pipeline, tags_on, unless_on
 from oci.referrers import Referrers, tag_of
 from oci.scope import CATALOG, delete, pull, push, push_at
 from oci.session import Session
-from oci.transport import Answer, Request, Transport, nothing, number
+from oci.transport import Answer, Request, Transport, number
 from oci.upload import Source, Upload, offset_of, upload
 
 PAGE = 1000
@@ -40,8 +39,8 @@ PAGE = 1000
 _ACCEPT = {"Accept": ", ".join(sorted(manifest.MANIFEST_TYPES | manifest.SCHEMA1_TYPES))}
 _OCTETS = {"Content-Type": "application/octet-stream"}
 
-_OK, _CREATED, _ACCEPTED, _NO_CONTENT, _PARTIAL = 200, 201, 202, 204, 206
-_BAD_REQUEST, _MISSING, _NOT_ALLOWED, _UNSATISFIABLE, _NOT_IMPLEMENTED = 400, 404, 405, 416, 501
+_OK, _CREATED, _ACCEPTED, _NO_CONTENT = 200, 201, 202, 204
+_BAD_REQUEST, _MISSING, _NOT_ALLOWED, _NOT_IMPLEMENTED = 400, 404, 405, 501
 
 
 class BlobInfo(NamedTuple):
@@ -97,10 +96,17 @@ class RegistryClient:
         rest: float = 0.0,
         called: str = "",
     ) -> None:
-        roads = {"insecure": insecure, "private": private, "proxied": proxied, "watched": not called}
-        reach = Reach(**roads, ca=ca, hurry=connect_timeout)
-        telling = {"called": called, "user_agent": user_agent}
-        self._transport = Transport(base_url, timeout=timeout, pool_size=pool_size, reach=reach, rest=rest, **telling)
+        self._transport = Transport(
+            base_url,
+            timeout=timeout,
+            pool_size=pool_size,
+            reach=Reach(
+                insecure=insecure, ca=ca, private=private, proxied=proxied, hurry=connect_timeout, watched=not called
+            ),
+            rest=rest,
+            called=called,
+            user_agent=user_agent,
+        )
         self._session = Session(self._transport, credential, tries)
         self._root = self._transport.prefix + "/v2"
         self._commit_timeout = commit_timeout
@@ -146,27 +152,8 @@ class RegistryClient:
 
         What is read from its beginning is held against the digest, unless `verify` is off.
         """
-        open_at = partial(self._open_blob, name, digest)
-        return BlobStream(self._transport, open_at, offset, digest if verify else None, self.tries)
-
-    def _open_blob(self, name: str, digest: Digest, offset: int) -> Part:
-        ranged = {"Range": f"bytes={offset}-"} if offset else {}
-        response = self._session.open(
-            Request(method="GET", target=self._blob(name, digest), headers=ranged, scope=pull(name))
-        )
-        if response.status == _OK:
-            return Part(response, skip=offset)
-        if response.status == _PARTIAL:
-            if not response.headers.get("Content-Range", f"bytes {offset}-").startswith(f"bytes {offset}-"):
-                response.close()
-                raise Unavailable(f"{self._transport.who} gave another part of a blob than it was asked for")
-            return Part(response)
-        answer = self._transport.finish(response, {_MISSING, _UNSATISFIABLE})
-        if answer.status == _MISSING:
-            raise BlobUnknown(detail={"digest": str(digest)})
-        if answer.headers.get("Content-Range") == f"bytes */{offset}":
-            return Part(nothing())
-        raise RangeInvalid("the offset is beyond the end of the blob")
+        request = Request(method="GET", target=self._blob(name, digest), scope=pull(name))
+        return BlobStream(self._session, request, digest, offset, verify=verify)
 
     def mount_blob(self, name: str, digest: Digest, source: str) -> bool:
         """Take the blob over from the repository `source`; False where that doesn't hold it, or may not be pulled."""

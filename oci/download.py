@@ -1,16 +1,19 @@
 """A blob comes down: a stream that goes on where it broke, and whose content is what its digest says."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple, Self
 
 from oci.bodies import PIECE
 from oci.digest import Digest
-from oci.errors import RangeInvalid, Unavailable
+from oci.errors import BlobUnknown, RangeInvalid, Unavailable
 from oci.patience import back_off
-from oci.transport import Broken, Ended, Response, Transport, number
+from oci.session import Session
+from oci.transport import UNSATISFIABLE, Broken, Ended, Request, Response, nothing, number
 
 PROGRESS = 1024 * 1024  # bytes after which a stream that broke again has all its tries again
+_OK, _PARTIAL, _MISSING = 200, 206, 404
 
 
 class Corrupt(Unavailable):
@@ -27,21 +30,20 @@ class Part(NamedTuple):
 class BlobStream(Iterator[bytes]):
     """The bytes of a blob, piece by piece; `length` is how many come from where it opens, None if unknown.
 
-    Use it to the end, or in a `with`, or call `close`. `open_at` gives the content from an offset on. Raises
-    Unavailable when the bytes stop coming after `tries`, and Corrupt at the end of what was read from its beginning on
-    and isn't what `digest` says.
+    Use it to the end, or in a `with`, or call `close`. `request` asks for the whole blob. Raises Unavailable when the
+    bytes stop coming after the session's tries, and Corrupt at the end of what was read from its beginning on and
+    isn't what `digest` says, unless `verify` is off.
     """
 
-    def __init__(
-        self, transport: Transport, open_at: Callable[[int], Part], offset: int, digest: Digest | None, tries: int
-    ) -> None:
-        self._transport = transport
-        self._open_at = open_at
+    def __init__(self, session: Session, request: Request, digest: Digest, offset: int, *, verify: bool) -> None:
+        self._session = session
+        self._transport = session.transport
+        self._request = request
         self._at = self._broke_at = offset
-        self._tries = self._left = tries
+        self._tries = self._left = session.tries
         self._digest = digest
-        self._hash = hashlib.new(digest.algorithm) if digest is not None and offset == 0 else None
-        part = open_at(offset)
+        self._hash = hashlib.new(digest.algorithm) if verify and offset == 0 else None
+        part = self._open_at(offset)
         total = number(part.response.headers.get("Content-Length"))
         if total is not None and total < part.skip:
             part.response.close()
@@ -49,6 +51,24 @@ class BlobStream(Iterator[bytes]):
         self.length = None if total is None else total - part.skip
         self._end = None if self.length is None else offset + self.length
         self._take(part)
+
+    def _open_at(self, offset: int) -> Part:
+        """The content from an offset on. BlobUnknown, RangeInvalid."""
+        ranged = {"Range": f"bytes={offset}-"} if offset else {}
+        response = self._session.open(replace(self._request, headers=ranged))
+        if response.status == _OK:
+            return Part(response, skip=offset)
+        if response.status == _PARTIAL:
+            if not response.headers.get("Content-Range", f"bytes {offset}-").startswith(f"bytes {offset}-"):
+                response.close()
+                raise Unavailable(f"{self._transport.who} gave another part of a blob than it was asked for")
+            return Part(response)
+        answer = self._transport.finish(response, {_MISSING, UNSATISFIABLE})
+        if answer.status == _MISSING:
+            raise BlobUnknown(detail={"digest": str(self._digest)})
+        if answer.headers.get("Content-Range") == f"bytes */{offset}":
+            return Part(nothing())
+        raise RangeInvalid("the offset is beyond the end of the blob")
 
     def _take(self, part: Part) -> None:
         """Go on with an answer. What the caller has is thrown away: of a registry that knows no Range."""
@@ -104,7 +124,7 @@ class BlobStream(Iterator[bytes]):
             raise RangeInvalid("the offset is beyond the end of the blob")
         if self._end is not None and self._at != self._end:
             raise Unavailable(f"{self._transport.who} gave a blob of another length than it said")
-        if self._hash is not None and self._digest is not None and self._hash.hexdigest() != self._digest.hex:
+        if self._hash is not None and self._hash.hexdigest() != self._digest.hex:
             raise Corrupt(f"the content of {self._digest} at {self._transport.who} is corrupt: its digest differs")
 
     def close(self) -> None:

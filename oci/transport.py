@@ -141,10 +141,6 @@ class Transport:
         if ended := self.stopped():
             raise ended
 
-    def call(self, request: Request, expected: Collection[int], *, limit: int = MAX_ANSWER) -> Answer:
-        """Raises what the answer means when its status is not one of `expected`."""
-        return self.finish(self.open(request), expected, limit=limit)
-
     def open(self, request: Request, authorization: str | None = None) -> Response:
         """The answer's head. What may be said twice is, when a kept connection proves to be dead.
 
