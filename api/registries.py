@@ -148,11 +148,6 @@ def _shapes(rows: Sequence[Row]) -> list[RegistryShape]:
     return [registry_shape(row) for row in rows]
 
 
-def _secret(text: str | None) -> str | None:
-    """What is shown for a secret comes back from clients that send what they read: it is the one that is kept."""
-    return None if text == HIDDEN else text
-
-
 class Registries(Endpoint):
     @operation(
         "listRegistries",
@@ -214,14 +209,15 @@ class Ping(Endpoint):
 
 
 def _changes(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields of `endpoints.Settings` by those of a body, without what it doesn't say."""
+    """Fields of `endpoints.Settings` by those of a body, without what it doesn't say. What is shown for a secret comes
+    back from clients that send what they read: it is the one that is kept."""
     names = {"type": "kind", "access_secret": "secret"}
     found = {names.get(name, name): value for name, value in body.items() if name != "id" and value is not None}
     for needed in {"kind", "url", "name"} & found.keys():
         if not found[needed]:
             del found[needed]
-    if _secret(found.get("secret")) is None:
-        found.pop("secret", None)
+    if found.get("secret") == HIDDEN:
+        del found["secret"]
     return found
 
 
@@ -257,10 +253,10 @@ class RegistryInfo(Endpoint):
         registry_id = places.number(id, "id")
         if registry_id == HERE:
             labels = list(Label.objects.filter(project=None).order_by("name").values_list("name", flat=True)[:_MANY])
-            return Response(_info_shape(adapters.infos()["harbor"], labels, [each.value for each in Trigger]))
+            return Response(_info_shape(adapters.info("harbor"), labels, [each.value for each in Trigger]))
         row = endpoints.find(registry_id)
         triggers = [Trigger.MANUAL.value, Trigger.SCHEDULED.value]
-        return Response(_info_shape(adapters.infos()[row.kind], endpoints.labels_of(row), triggers))
+        return Response(_info_shape(adapters.info(row.kind), endpoints.labels_of(row), triggers))
 
 
 _MANY = 1000  # labels to choose from

@@ -17,7 +17,7 @@ import audit
 from audit import Context
 from configuration import values
 from db.sealing import SealBroken, seal, unseal
-from oci.client import RegistryClient
+from oci.addresses import Origin
 from oci.errors import RegistryError
 from rbac.actors import Actor
 from replication import adapters
@@ -33,7 +33,7 @@ from replication.models import Endpoint
 
 _LOCAL_ADDRESSES = "replication_local_addresses"  # the configuration item: see Access.private
 _SEALED_FOR = "replication"
-_LONGEST_NAME, _LONGEST_URL, _LONGEST_TEXT = 64, 512, 64 * 1024
+_LONGEST_NAME, _LONGEST_TYPE, _LONGEST_URL, _LONGEST_TEXT = 64, 32, 512, 64 * 1024
 _PATIENCE = 10.0  # seconds of silence, where somebody waits for the look
 _URL = re.compile(r"https?://[!-~]+")
 
@@ -56,12 +56,11 @@ class Settings:
         object.__setattr__(self, "url", parse_url(self.url))
         if not 0 < len(self.name) <= _LONGEST_NAME or not self.name.isprintable() or not self.name.strip():
             raise InvalidEndpoint(f"a registry's name has 1 to {_LONGEST_NAME} printable characters")
-        if self.kind not in adapters.infos():
-            raise InvalidEndpoint(f"there is no type {self.kind[:64]!r}: it is one of {', '.join(adapters.infos())}")
+        adapters.info(self.kind)
         texts = {"description": self.description, "access_key": self.access_key, "access_secret": self.secret}
         if wrong := next((name for name, text in texts.items() if not _is_plain(name, text)), ""):
             raise InvalidEndpoint(f"{wrong} has at most {_LONGEST_TEXT} characters, without control characters")
-        if len(self.credential_type) > 32:  # noqa: PLR2004  the column's
+        if len(self.credential_type) > _LONGEST_TYPE:
             raise InvalidEndpoint("a credential's type is basic, oauth or secret")
         _check_certificate(self.ca_certificate)
 
@@ -138,17 +137,12 @@ def changed(endpoint: Endpoint, changes: Mapping[str, Any]) -> Settings:
     kept = settings_of(endpoint)
     given = {name: value for name, value in changes.items() if value is not None}
     wanted = replace(kept, **given)
-    moved = _origin(wanted.url) != _origin(kept.url) or wanted.kind != kept.kind
+    moved = Origin.of(wanted.url) != Origin.of(kept.url) or wanted.kind != kept.kind
     if moved and kept.secret and "secret" not in given:
         raise InvalidEndpoint(
             "the secret (access_secret) is needed with another url or type: the one that is kept goes to its own"
         )
     return wanted
-
-
-def _origin(url: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}[parts.scheme]
 
 
 def local_addresses_are_allowed() -> bool:
@@ -171,7 +165,7 @@ def look(settings: Settings, *, private: bool | None = None) -> None:
 
 def labels_of(endpoint: Endpoint) -> list[str]:
     """The names of labels there that a filter can choose from; none where it doesn't answer."""
-    if not adapters.infos()[endpoint.kind].labels:
+    if not adapters.info(endpoint.kind).labels:
         return []
     try:
         adapter = _adapter(settings_of(endpoint), tries=1, timeout=_PATIENCE)
@@ -268,11 +262,6 @@ def _record(actor: Actor, operation: str, endpoint: Endpoint, context: Context, 
 def adapter_of(endpoint: Endpoint) -> Adapter:
     """The endpoint's adapter; close it. EndpointUnhealthy where its secret can't be opened any more."""
     return _adapter(settings_of(endpoint))
-
-
-def client_of(endpoint: Endpoint) -> RegistryClient:
-    """The client that the endpoint's adapter would use; close it."""
-    return adapter_of(endpoint).client
 
 
 def _adapter(settings: Settings, *, private: bool | None = None, **options: Any) -> Adapter:

@@ -9,7 +9,7 @@ from pkgutil import iter_modules
 from replication.adapters.base import Access, Adapter, Info, Listed
 from replication.errors import InvalidEndpoint
 
-__all__ = ["Access", "Adapter", "Info", "Listed", "adapter", "infos"]
+__all__ = ["Access", "Adapter", "Info", "Listed", "adapter", "info", "infos"]
 
 
 @cache
@@ -24,9 +24,18 @@ def _known() -> dict[str, type[Adapter]]:
 
 def adapter(kind: str, access: Access) -> Adapter:
     """The adapter of that kind for the registry at `access`; InvalidEndpoint where there is none."""
+    return _of_kind(kind)(access)
+
+
+def info(kind: str) -> Info:
+    """What there is to know of that kind; InvalidEndpoint where there is none."""
+    return _of_kind(kind).info
+
+
+def _of_kind(kind: str) -> type[Adapter]:
     if kind not in _known():
         raise InvalidEndpoint(f"there is no type {kind[:64]!r}: it is one of {', '.join(sorted(_known()))}")
-    return _known()[kind](access)
+    return _known()[kind]
 
 
 def infos() -> dict[str, Info]:

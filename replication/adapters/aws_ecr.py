@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -21,7 +21,7 @@ from replication.adapters import base
 from replication.adapters.aws_signature import Call, Signer
 from replication.adapters.base import Listed
 from replication.adapters.reading import Fields, fields, number, places, rows, said, text, texts
-from replication.names import sought
+from replication.names import Sought
 
 _TARGET = "AmazonEC2ContainerRegistry_V20150921"
 _HOST = re.compile(r"(?:api|\d+\.dkr)\.ecr(?P<fips>-fips)?\.(?P<region>[a-z0-9-]+)\.(?P<domain>[a-z0-9.-]+)")
@@ -98,17 +98,14 @@ class Adapter(base.Adapter):
                 return
             more = {"nextToken": said(page, "nextToken")}
 
-    def repositories(self, patterns: Sequence[str]) -> Iterator[str]:
-        where = sought(patterns)
-        if where.names is not None:
-            yield from where.names
-            return
+    def catalog(self, where: Sought) -> Iterator[str]:
+        del where
         for page in self._pages("DescribeRepositories", {}, ""):
-            yield from filter(where.may_be, (text(each, "repositoryName") for each in rows(page, "repositories")))
+            yield from (text(each, "repositoryName") for each in rows(page, "repositories"))
 
     def artifacts(self, repository: str) -> Iterator[Listed]:
         body = {"repositoryName": repository, "filter": {"tagStatus": "TAGGED"}}
-        for page in self._pages("DescribeImages", body, "RepositoryNotFoundException"):
+        for page in self._pages("DescribeImages", body, _NO_REPOSITORY):
             yield from map(_listed, rows(page, "imageDetails"))
 
     def home_of(self, repository: str) -> str:

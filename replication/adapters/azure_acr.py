@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from urllib.parse import quote
 
 from artifacts.kinds import kind_of
@@ -13,7 +13,7 @@ from oci.vendor import JsonApi
 from replication.adapters import base
 from replication.adapters.base import Listed
 from replication.adapters.reading import Fields, number, rows, said, text, texts
-from replication.names import sought
+from replication.names import Sought
 
 REFRESH = "00000000-0000-0000-0000-000000000000"  # the name under which Azure gives refresh tokens out
 _PAGE = 1000
@@ -43,13 +43,10 @@ class Adapter(base.Adapter):
             credential = BearerToken(text(answer, "access_token"))
         return self.vendor_api(self.access.url, credential=credential)
 
-    def repositories(self, patterns: Sequence[str]) -> Iterator[str]:
-        where = sought(patterns)
-        if where.names is not None:
-            yield from where.names
-            return
+    def catalog(self, where: Sought) -> Iterator[str]:
+        del where
         for page in self.api("registry:catalog:*").pages(f"/acr/v1/_catalog?n={_PAGE}"):
-            yield from filter(where.may_be, texts(page.document, "repositories"))
+            yield from texts(page.document, "repositories")
 
     def artifacts(self, repository: str) -> Iterator[Listed]:
         """Of those that have a tag."""

@@ -14,7 +14,7 @@ from oci.credential import AnyCredential, BearerToken, Credential, IdentityToken
 from oci.digest import Digest
 from oci.errors import NameInvalid, Unauthorized, Unavailable
 from oci.vendor import JsonApi
-from replication.names import sought
+from replication.names import Sought, sought
 
 IDENTITY = "<token>"  # the name that docker keeps identity tokens under
 PREPARED = 60.0  # seconds for which what was made before a push is taken to be there
@@ -142,9 +142,13 @@ class Adapter:
     def repositories(self, patterns: Sequence[str]) -> Iterator[str]:
         """The names of repositories that may match all of `patterns` (doublestar); one that isn't there is no harm."""
         where = sought(patterns)
-        if where.names is not None:
-            return iter(where.names)
-        return filter(where.may_be, self.client.catalog())
+        return filter(where.may_be, self.catalog(where)) if where.names is None else iter(where.names)
+
+    def catalog(self, where: Sought) -> Iterator[str]:
+        """The names of repositories that there are, of those sought at least. NameInvalid where the vendor's list needs
+        more to be told."""
+        del where
+        return self.client.catalog()
 
     def artifacts(self, repository: str) -> Iterator[Listed] | None:
         """All artifacts of the repository with their tags, few calls for many; None where the vendor can't, and each

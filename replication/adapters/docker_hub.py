@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cached_property
 from typing import ClassVar
 from urllib.parse import quote
@@ -14,7 +14,7 @@ from oci.vendor import JsonApi
 from replication.adapters import base
 from replication.adapters.base import Listed, by_digest
 from replication.adapters.reading import Fields, fields, number, places, rows, said, text
-from replication.names import sought
+from replication.names import Sought
 
 _PAGE = 100
 
@@ -47,14 +47,11 @@ class Adapter(base.Adapter):
         if self.access.access_key:
             _ = self.hub
 
-    def repositories(self, patterns: Sequence[str]) -> Iterator[str]:
-        where = sought(patterns)
-        if where.names is not None:
-            return iter(where.names)
+    def catalog(self, where: Sought) -> Iterator[str]:
         namespaces = where.namespaces or ((self.access.access_key,) if self.access.access_key else ())
         if not namespaces:
             raise NameInvalid("Docker Hub can't be listed as a whole: let a name filter begin as library/…")
-        return (name for namespace in namespaces for name in self._of(namespace) if where.may_be(name))
+        return (name for namespace in namespaces for name in self._of(namespace))
 
     def _of(self, namespace: str) -> Iterator[str]:
         for each in self._results(f"/v2/namespaces/{quote(namespace, safe='')}/repositories"):

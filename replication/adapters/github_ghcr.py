@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cached_property
 from typing import ClassVar
 from urllib.parse import quote
@@ -13,7 +13,7 @@ from oci.vendor import JsonApi
 from replication.adapters import base
 from replication.adapters.base import Listed
 from replication.adapters.reading import Fields, inner, number, rows, said, text, texts
-from replication.names import sought
+from replication.names import Sought
 
 _PAGE = 100
 
@@ -35,13 +35,10 @@ class Adapter(base.Adapter):
         token = self.access.secret
         return self.vendor_api(self.github, credential=BearerToken(token), headers=headers) if token else None
 
-    def repositories(self, patterns: Sequence[str]) -> Iterator[str]:
-        where = sought(patterns)
-        if where.names is not None:
-            return iter(where.names)
+    def catalog(self, where: Sought) -> Iterator[str]:
         if self.api is None or where.namespaces is None:
             raise NameInvalid("GitHub lists packages of one owner, to a token: let a name filter begin as OWNER/…")
-        return (name for owner in where.namespaces for name in self._of(owner) if where.may_be(name))
+        return (name for owner in where.namespaces for name in self._of(owner))
 
     def _of(self, owner: str) -> Iterator[str]:
         for each in self._listed(owner, f"/packages?package_type=container&per_page={_PAGE}"):

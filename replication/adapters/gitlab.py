@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cached_property
 from urllib.parse import quote
 
@@ -12,7 +12,7 @@ from oci.errors import NameUnknown, Unavailable
 from oci.vendor import JsonApi
 from replication.adapters import base
 from replication.adapters.reading import Fields, number, rows, text
-from replication.names import sought
+from replication.names import Sought
 
 _PAGE = 100
 _OK, _UNAUTHORIZED = 200, 401
@@ -37,13 +37,9 @@ class Adapter(base.Adapter):
         headers = {"PRIVATE-TOKEN": self.access.secret} if self.access.secret else {}
         return self.vendor_api(f"{Origin.of(realm.url)}/api/v4", headers=headers)
 
-    def repositories(self, patterns: Sequence[str]) -> Iterator[str]:
-        where = sought(patterns)
-        if where.names is not None:
-            return iter(where.names)
+    def catalog(self, where: Sought) -> Iterator[str]:
         groups = where.namespaces
-        found = self._of_all() if groups is None else (path for each in groups for path in self._of(each))
-        return filter(where.may_be, found)
+        return self._of_all() if groups is None else (path for each in groups for path in self._of(each))
 
     def _of(self, group: str) -> Iterator[str]:
         """Of all projects in a group and below; of a user's, where the name is one."""

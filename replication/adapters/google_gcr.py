@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cached_property
 from urllib.parse import quote
 
@@ -12,7 +12,7 @@ from oci.vendor import JsonApi
 from replication.adapters import base
 from replication.adapters.base import Listed
 from replication.adapters.reading import Fields, fields, inner, number, places, texts
-from replication.names import sought
+from replication.names import Sought
 
 _MOST = 200_000  # names that are looked at
 
@@ -31,14 +31,11 @@ class Adapter(base.Adapter):
     def api(self) -> JsonApi:
         return self.vendor_api(self.access.url, credential=self.credential)
 
-    def repositories(self, patterns: Sequence[str]) -> Iterator[str]:
-        where = sought(patterns)
-        if where.names is not None:
-            return iter(where.names)
+    def catalog(self, where: Sought) -> Iterator[str]:
         roots = {prefix.rpartition("/")[0] for prefix in where.prefixes}
         if "" in roots:
             raise NameInvalid("Google's registries can't be listed as a whole: let a name filter begin as PROJECT/…")
-        return filter(where.may_be, (name for root in sorted(roots) for name in self._below(root)))
+        return (name for root in sorted(roots) for name in self._below(root))
 
     def _below(self, root: str) -> Iterator[str]:
         waiting, looks = [root], places(_MOST)

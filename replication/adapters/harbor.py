@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator
 from functools import cached_property
 from itertools import islice
 from urllib.parse import quote, urlencode
@@ -11,9 +11,9 @@ from oci.errors import Denied, NameUnknown, RegistryError, Unauthorized
 from oci.referrers import BELONGING
 from oci.vendor import JsonApi
 from replication.adapters import base
-from replication.adapters.base import Listed
+from replication.adapters.base import Listed, by_digest
 from replication.adapters.reading import Fields, inner, number, rows, said, text
-from replication.names import sought
+from replication.names import Sought
 
 _PAGE = 100
 _LABELS = 1000  # at most
@@ -35,12 +35,9 @@ class Adapter(base.Adapter):
         except NameUnknown as error:
             raise NameUnknown("the registry answers, but it has no REST API v2.0 of Harbor's") from error
 
-    def repositories(self, patterns: Sequence[str]) -> Iterator[str]:
-        where = sought(patterns)
-        if where.names is not None:
-            return iter(where.names)
+    def catalog(self, where: Sought) -> Iterator[str]:
         projects = self._projects() if where.namespaces is None else iter(where.namespaces)
-        return (name for project in projects for name in self._of(project) if where.may_be(name))
+        return (name for project in projects for name in self._of(project))
 
     def _projects(self) -> Iterator[str]:
         return (text(each, "name") for each in self._listed(f"/projects?page_size={_PAGE}"))
@@ -74,13 +71,10 @@ class Adapter(base.Adapter):
 
     def _tagged(self, repository: str, known: Container[str]) -> Iterator[Listed]:
         """Accessories that have tags of their own: Harbor lists accessories with what they belong to, without tags."""
-        found: dict[str, list[str]] = {}
-        for tag in self.client.tags(repository):
-            if tag in known or BELONGING.fullmatch(tag):
-                continue
-            if (info := self.client.head_manifest(repository, tag)) is not None:
-                found.setdefault(str(info.digest), []).append(tag)
-        yield from (Listed(digest, tuple(tags)) for digest, tags in found.items())
+        others = (tag for tag in self.client.tags(repository) if tag not in known and not BELONGING.fullmatch(tag))
+        found = ((tag, self.client.head_manifest(repository, tag)) for tag in others)
+        tagged = by_digest((tag, str(info.digest)) for tag, info in found if info is not None)
+        yield from (Listed(digest, tags) for digest, tags in tagged.items())
 
     def labels(self) -> list[str]:
         return [text(each, "name") for each in islice(self._listed(f"/labels?scope=g&page_size={_PAGE}"), _LABELS)]

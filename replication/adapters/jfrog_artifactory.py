@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cached_property
 from urllib.parse import quote
 
@@ -10,7 +10,7 @@ from oci.errors import NameUnknown
 from oci.vendor import JsonApi
 from replication.adapters import base
 from replication.adapters.reading import rows, text, texts
-from replication.names import sought
+from replication.names import Sought
 
 _PAGE = 1000
 _OK, _NO_SUCH = 200, (400, 404)
@@ -23,12 +23,9 @@ class Adapter(base.Adapter):
     def api(self) -> JsonApi:
         return self.vendor_api(f"{self.access.url}/artifactory/api", credential=self.credential)
 
-    def repositories(self, patterns: Sequence[str]) -> Iterator[str]:
-        where = sought(patterns)
-        if where.names is not None:
-            return iter(where.names)
+    def catalog(self, where: Sought) -> Iterator[str]:
         keys = self._keys() if where.namespaces is None else iter(where.namespaces)
-        return (name for key in keys for name in self._of(key) if where.may_be(name))
+        return (name for key in keys for name in self._of(key))
 
     def _keys(self) -> Iterator[str]:
         return (text(each, "key") for each in rows(self.api.get("/repositories?packageType=docker").document))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -14,7 +14,7 @@ from oci.vendor import JsonApi
 from replication.adapters import base
 from replication.adapters.base import Listed, by_digest
 from replication.adapters.reading import Fields, fields, number, places, rows, said, text
-from replication.names import sought
+from replication.names import Sought
 
 _PAGE = 100
 
@@ -48,11 +48,10 @@ class Adapter(base.Adapter):
         token = self._parts.get("oauth2_token")
         return self.vendor_api(f"{self.access.url}/api/v1", credential=BearerToken(str(token))) if token else None
 
-    def repositories(self, patterns: Sequence[str]) -> Iterator[str]:
-        where = sought(patterns)
-        if where.names is not None or where.namespaces is None or self.api is None:
-            return super().repositories(patterns)
-        return (name for each in where.namespaces for name in self._of(self.api, each) if where.may_be(name))
+    def catalog(self, where: Sought) -> Iterator[str]:
+        if where.namespaces is None or self.api is None:
+            return super().catalog(where)
+        return (name for each in where.namespaces for name in self._of(self.api, each))
 
     def _of(self, api: JsonApi, namespace: str) -> Iterator[str]:
         query = {"namespace": namespace}
