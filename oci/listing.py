@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from oci.errors import Unavailable
-from oci.reference import COMPONENT_PATTERN, TAG_PATTERN
+from oci.reference import PATH_PATTERN, TAG_PATTERN
 from oci.transport import Answer, Lasting, Request, Transport
 
 MAX_PAGE = 32 * 1024 * 1024  # bytes: there are registries that answer all names at once, whatever is asked
 MAX_PAGES = 1_000_000
 _NEXT = re.compile(r'<([^<>]*)>[^,<>]*;\s*rel="?next"?', re.IGNORECASE)
 
-REPOSITORY = re.compile(rf"{COMPONENT_PATTERN}(?:/{COMPONENT_PATTERN})*")
+REPOSITORY = re.compile(PATH_PATTERN)
 TAG = re.compile(TAG_PATTERN)
 
 

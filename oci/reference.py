@@ -9,6 +9,7 @@ MAX_NAME = 255
 
 COMPONENT_PATTERN = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 REPOSITORY_PATTERN = rf"{COMPONENT_PATTERN}(?:/{COMPONENT_PATTERN})+"
+PATH_PATTERN = rf"{COMPONENT_PATTERN}(?:/{COMPONENT_PATTERN})*"  # elsewhere a name may be one component
 TAG_PATTERN = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
 
 _REPOSITORY = re.compile(REPOSITORY_PATTERN)

@@ -27,12 +27,12 @@ from oci.errors import (
     as_json,
 )
 from oci.listener import Listener, Reply
-from oci.reference import COMPONENT_PATTERN, parse_reference
+from oci.reference import PATH_PATTERN, parse_reference
 
 DROP = 0
 """A fault: the connection is closed without an answer."""
 
-_NAME = rf"(?P<name>{COMPONENT_PATTERN}(?:/{COMPONENT_PATTERN})*)"
+_NAME = rf"(?P<name>{PATH_PATTERN})"
 _RESOURCES = {
     "base": r"/v2/",
     "catalog": r"/v2/_catalog",

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from oci.reference import COMPONENT_PATTERN
+from oci.reference import PATH_PATTERN
 
-_NAME = re.compile(rf"{COMPONENT_PATTERN}(?:/{COMPONENT_PATTERN})*")
+_NAME = re.compile(PATH_PATTERN)
 _MANY = 64  # alternatives in braces that are told apart
 
 

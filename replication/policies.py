@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Any
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 import audit
 from audit import Context
 from oci.errors import NameInvalid
-from oci.reference import COMPONENT_PATTERN, MAX_NAME
+from oci.reference import MAX_NAME, PATH_PATTERN
 from rbac.actors import Actor
-from replication import filters
+from replication import filters, history
 from replication.cron import five_fields
 from replication.errors import InvalidPolicy, PolicyExists, PolicyInUse, PolicyUnknown
 from replication.filters import Filters
@@ -26,8 +26,7 @@ LEGACY = -1  # of `flatten`: all components but the last are replaced
 _LONGEST_NAME, _LONGEST_TEXT = 256, 4096
 _MOST_FLATTENED = 127  # Harbor's type holds no more
 _FASTEST = 2**31 - 1
-_BATCH = 500  # tasks whose rows are deleted at once
-_NAMESPACE = re.compile(rf"{COMPONENT_PATTERN}(?:/{COMPONENT_PATTERN})*")
+_NAMESPACE = re.compile(PATH_PATTERN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,18 +86,6 @@ def check_namespace(namespace: str, flatten: int) -> None:
 def filters_of(policy: Policy) -> Filters:
     """The policy's filters, parsed."""
     return filters.parse(policy.filters)
-
-
-def selects(
-    policy: Policy, repository: str, tags: Sequence[str] = (), labels: Collection[str] = (), kind: str = ""
-) -> tuple[str, ...] | None:
-    """Which of an artifact's tags the policy takes along (none for one that has none); None if it takes nothing.
-
-    `kind` is Harbor's word for the artifact's type. For many artifacts ask `filters_of(policy)` itself.
-    """
-    found = filters_of(policy)
-    taken = found.takes_repository(repository) and found.takes_labels(labels) and found.takes_kind(kind)
-    return found.taken_tags(tags) if taken else None
 
 
 def destination_of(policy: Policy, repository: str) -> str:
@@ -175,7 +162,7 @@ def delete(policy_id: int, *, actor: Actor, context: Context) -> None:
         policy = _held(policy_id)
         _check_unused(policy)
         Policy.objects.filter(pk=policy_id).update(enabled=False)  # none begins meanwhile
-    _forget_history(policy_id)
+    history.forget_all_of(policy_id)
     with transaction.atomic():
         policy = _held(policy_id)
         _check_unused(policy)
@@ -186,22 +173,6 @@ def delete(policy_id: int, *, actor: Actor, context: Context) -> None:
 def _check_unused(policy: Policy) -> None:
     if Execution.objects.filter(policy=policy, ended_at=None).exists():
         raise PolicyInUse(f"an execution of {policy.name} goes on: stop it first")
-
-
-def _forget_history(policy_id: int) -> None:
-    """Executions with their tasks and lines, in batches that each take moments."""
-    batch = (
-        "WITH gone AS (SELECT t.id FROM replication_task t JOIN replication_execution e ON e.id = t.execution_id"
-        " WHERE e.policy_id = %s LIMIT %s),"
-        " lines AS (DELETE FROM replication_logline WHERE task_id IN (SELECT id FROM gone))"
-        " DELETE FROM replication_task WHERE id IN (SELECT id FROM gone)"
-    )
-    with connection.cursor() as cursor:
-        while True:
-            cursor.execute(batch, [policy_id, _BATCH])
-            if cursor.rowcount < _BATCH:
-                break
-        cursor.execute("DELETE FROM replication_execution WHERE policy_id = %s AND ended_at IS NOT NULL", [policy_id])
 
 
 def _held(policy_id: int) -> Policy:

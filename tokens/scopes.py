@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from oci.reference import COMPONENT_PATTERN, MAX_NAME
+from oci.reference import MAX_NAME, PATH_PATTERN
 
 MOST = 100  # scopes in one request; a push that mounts from many repositories asks for each of them
 LONGEST = 16 * 1024  # characters of all of them
@@ -12,7 +12,7 @@ LONGEST = 16 * 1024  # characters of all of them
 # distribution's token scope grammar. A class in parentheses is allowed and says nothing; a name's host isn't ours to
 # have: names are within this registry.
 _SCOPE = re.compile(
-    rf"(?P<kind>[a-z0-9]+)(?:\([a-z0-9]+\))?:(?P<name>{COMPONENT_PATTERN}(?:/{COMPONENT_PATTERN})*)"
+    rf"(?P<kind>[a-z0-9]+)(?:\([a-z0-9]+\))?:(?P<name>{PATH_PATTERN})"
     r":(?P<actions>(?:[a-z]+|\*)(?:,(?:[a-z]+|\*))*)"
 )
 _SHOWN = 120

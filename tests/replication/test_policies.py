@@ -5,10 +5,10 @@ import pytest
 from audit.models import AuditRecord
 from oci.errors import NameInvalid
 from rbac.actors import SYSTEM
-from replication import policies
+from replication import history, policies
 from replication.errors import InvalidPolicy, PolicyExists, PolicyInUse, PolicyUnknown
 from replication.models import Endpoint, Execution, LogLine, Policy, State, Task
-from replication.policies import Content, destination_of, renamed, selects
+from replication.policies import Content, destination_of, renamed
 
 from audit import Context  # isort: skip
 
@@ -40,13 +40,6 @@ def test_a_repository_is_called_by_namespace_and_levels(repository, namespace, f
 def test_more_levels_than_there_are_and_names_too_long_are_refused(repository, namespace, flatten):
     with pytest.raises(NameInvalid):
         renamed(repository, namespace, flatten)
-
-
-def test_it_tells_what_of_an_artifact_is_selected():
-    policy = Policy(filters=[{"type": "name", "value": "team/**"}, {"type": "tag", "value": "v*"}])
-    assert selects(policy, "team/app", ["v1", "x"], kind="IMAGE") == ("v1",)
-    assert selects(policy, "team/app", ["x"]) is None
-    assert selects(policy, "other/app", ["v1"]) is None
 
 
 @pytest.mark.parametrize(
@@ -144,9 +137,10 @@ def test_a_policy_that_is_carried_out_stays(endpoint):
 
 @db
 def test_a_policy_goes_with_its_history_in_batches(endpoint, monkeypatch):
-    monkeypatch.setattr(policies, "_BATCH", 2)
+    monkeypatch.setattr(history, "_BATCH", 2)
+    monkeypatch.setattr(history, "_SOME", 1)
     policy, other = make(endpoint), make(endpoint, "other")
-    for owner in (policy, other):
+    for owner in (policy, policy, other):
         execution = Execution.objects.create(
             policy=owner, trigger="manual", state=State.FAILED, ended_at=owner.created_at
         )
