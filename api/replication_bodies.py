@@ -42,12 +42,9 @@ class NewRegistry(serializers.Serializer[Any]):
     )
 
 
-class RegistryPing(serializers.Serializer[Any]):
-    """A registry that is kept, by its id, but for what is said otherwise; or one that isn't kept."""
+class _Reached(serializers.Serializer[Any]):
+    """How a registry is reached, as far as it is said."""
 
-    id = serializers.IntegerField(required=False, allow_null=True, min_value=0, max_value=2**62)
-    type = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=_SHORT)
-    url = said(REGISTRY_URL, required=False, allow_null=True, allow_blank=True, max_length=4096)
     credential_type = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=_SHORT)
     access_key = serializers.CharField(
         required=False, allow_null=True, allow_blank=True, max_length=_LONGEST_SECRET, trim_whitespace=False
@@ -61,7 +58,15 @@ class RegistryPing(serializers.Serializer[Any]):
     )
 
 
-class RegistryUpdate(serializers.Serializer[Any]):
+class RegistryPing(_Reached):
+    """A registry that is kept, by its id, but for what is said otherwise; or one that isn't kept."""
+
+    id = serializers.IntegerField(required=False, allow_null=True, min_value=0, max_value=2**62)
+    type = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=_SHORT)
+    url = said(REGISTRY_URL, required=False, allow_null=True, allow_blank=True, max_length=4096)
+
+
+class RegistryUpdate(_Reached):
     """What isn't named stays."""
 
     name = said(REGISTRY_NAME, required=False, allow_null=True, max_length=1024, trim_whitespace=False)
@@ -69,17 +74,6 @@ class RegistryUpdate(serializers.Serializer[Any]):
         required=False, allow_null=True, allow_blank=True, max_length=64 * 1024, trim_whitespace=False
     )
     url = said(REGISTRY_URL, required=False, allow_null=True, max_length=4096)
-    credential_type = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=_SHORT)
-    access_key = serializers.CharField(
-        required=False, allow_null=True, allow_blank=True, max_length=_LONGEST_SECRET, trim_whitespace=False
-    )
-    access_secret = serializers.CharField(
-        required=False, allow_null=True, allow_blank=True, max_length=_LONGEST_SECRET, trim_whitespace=False
-    )
-    insecure = serializers.BooleanField(required=False, allow_null=True)
-    ca_certificate = serializers.CharField(
-        required=False, allow_null=True, allow_blank=True, max_length=_LONGEST_SECRET
-    )
 
 
 class RegistryOfPolicy(serializers.Serializer[Any]):

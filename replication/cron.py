@@ -12,6 +12,7 @@ from replication.errors import InvalidPolicy
 
 _SHOWN = 64  # characters of what can't be read
 _LONGEST = 128
+_DIGITS = 2  # of a number
 _AHEAD = 8 * 366  # days that are looked through for the next times: the 29th of February is among them
 
 
@@ -125,7 +126,7 @@ def _in(field: _Field, text: str) -> int:
 
 
 def _number(field: _Field, text: str, *, least: int, most: int) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= 2 and least <= int(text) <= most):  # noqa: PLR2004
+    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS and least <= int(text) <= most):
         raise InvalidPolicy(f"{text[:_SHOWN]!r} is nothing among a cron's {field.name}, which are {least} to {most}")
     return int(text)
 

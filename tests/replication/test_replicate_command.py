@@ -8,7 +8,6 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from audit.models import AuditRecord
-from replication.management.commands import replicate
 from replication.models import Endpoint, Execution, Policy, State, Task
 
 pytestmark = pytest.mark.django_db
@@ -87,9 +86,3 @@ def test_it_begins_without_waiting_and_stops(policy):
 def test_what_is_not_there_is_said(policy, arguments):
     with pytest.raises(CommandError, match="there is no replication"):
         run(*arguments)
-
-
-def test_sizes_are_for_people():
-    assert [replicate._size(number) for number in (0, 1023, 2048, 5 * 1024**3, 2.5 * 1024**4)] == [
-        "0 B", "1023 B", "2 KiB", "5 GiB", "2.5 TiB",
-    ]  # fmt: skip

@@ -7,14 +7,14 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from rbac.actors import SYSTEM
 from rbac.management.console import CONTEXT, one_line
-from replication import executions, policies
+from replication import executions
 from replication.errors import PolicyUnknown, ReplicationError
 from replication.executions import Progress
+from replication.journal import size_words
 from replication.models import Execution, Policy, State, Task
 
 _EVERY = 1.0  # seconds between two looks
 _MOST = 20  # failures that are told
-_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
 class Command(BaseCommand):
@@ -50,8 +50,7 @@ class Command(BaseCommand):
         policy = Policy.objects.filter(name=name).first()
         if policy is None:
             raise PolicyUnknown(f"there is no replication policy {name}")
-        held = policies.find(policy.pk)
-        execution = executions.start(held, actor=SYSTEM, context=CONTEXT, dry_run=dry_run)
+        execution = executions.start(policy, actor=SYSTEM, context=CONTEXT, dry_run=dry_run)
         self.stderr.write(f"execution {execution.pk}")
         if not detach:
             self._follow(execution)
@@ -88,17 +87,9 @@ def _progress(execution: Execution, now: Progress) -> str:
     facts = [
         "planned" if execution.planned else "being planned",
         f"{now.tasks_over} of {now.tasks_total} tasks",
-        f"{_size(now.bytes_done)} of {_size(now.bytes_total)}",
+        f"{size_words(now.bytes_done)} of {size_words(now.bytes_total)}",
         *([f"{execution.unchanged} unchanged"] if execution.unchanged else []),
-        *([f"{_size(now.rate)}/s"] if now.rate else []),
+        *([f"{size_words(now.rate)}/s"] if now.rate else []),
         *([f"{now.seconds_left} s left"] if now.seconds_left is not None else []),
     ]
     return ", ".join(facts)
-
-
-def _size(number: float) -> str:
-    for unit in _UNITS[:-1]:
-        if number < 1024:  # noqa: PLR2004
-            return f"{number:.0f} {unit}"
-        number /= 1024
-    return f"{number:.1f} {_UNITS[-1]}"
