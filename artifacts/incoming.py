@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 from artifacts import blobs, limits, store, uploads
 from artifacts.upstream import registry
@@ -11,13 +10,7 @@ from oci.client import BlobInfo
 from oci.digest import Digest
 from oci.errors import BlobUploadUnknown, DigestInvalid, SizeInvalid
 from oci.reference import project_of
-
-
-class Place(NamedTuple):
-    """Of an upload upstream, and how many bytes it has."""
-
-    location: str
-    offset: int
+from oci.upload import Upload
 
 
 def receive(
@@ -26,8 +19,8 @@ def receive(
     size: int,
     source: Callable[[int], Iterator[bytes]],
     *,
-    at: tuple[str, int] | None = None,
-    progress: Callable[..., None],
+    at: Upload | None = None,
+    progress: Callable[[Upload], None],
 ) -> None:
     """Store `size` bytes under `digest` in the repository; `source` opens them at an offset.
 
@@ -35,7 +28,7 @@ def receive(
     source does, QuotaExceeded, DigestInvalid (the content is another), SizeInvalid, Unavailable.
     """
     limits.foresee_upload(project_of(repository), size, digest=digest, is_whole=True)
-    place = (at and _taken_up(repository, at[0], size)) or Place(registry().start_upload(repository), 0)
+    place = (at and _taken_up(repository, at.location, size)) or Upload(registry().start_upload(repository), 0)
     progress(place)
     try:
         canonical = registry().commit_upload(place.location, digest, source(place.offset), size - place.offset)
@@ -46,9 +39,9 @@ def receive(
     blobs.note_commit(repository, digest)
 
 
-def _taken_up(repository: str, location: str, size: int) -> Place | None:
+def _taken_up(repository: str, location: str, size: int) -> Upload | None:
     found = uploads.status(repository, _upload_of(location), location)
-    return Place(*found) if found is not None and found[1] <= size else None
+    return Upload(*found) if found is not None and found[1] <= size else None
 
 
 def _upload_of(location: str) -> str:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
 from oci import manifest as oci_manifest
 from oci.digest import Digest
-from oci.errors import Denied, ManifestInvalid, NameUnknown, RegistryError, Unauthorized
+from oci.errors import ManifestInvalid, RegistryError
 from replication import connecting, graph
-from replication.copying import resolved
+from replication.adapters.base import Listed
+from replication.copying import resolved, unless_hidden
 from replication.failures import DESTINATION, Trouble, Vanished
 from replication.finding import NOTHING, Candidate
 from replication.graph import Graph
@@ -39,20 +40,19 @@ class _Known:
         self.tags: dict[str, Digest] = {}
         self.digests: set[Digest] = set()
         self.is_whole = False
-        try:
-            listed = site.artifacts(repository)
-            if listed is None:
-                return
-            some = list(islice(listed, _MOST_KNOWN + 1))
-        except (NameUnknown, Denied, Unauthorized):
-            return
-        if len(some) > _MOST_KNOWN:
+        some = unless_hidden(lambda: _some(site, repository), None)
+        if some is None or len(some) > _MOST_KNOWN:
             return
         self.is_whole = True
         for each in some:
             digest = Digest.parse(each.digest)
             self.digests.add(digest)
             self.tags.update(dict.fromkeys(each.tags, digest))
+
+
+def _some(site: Site, repository: str) -> list[Listed] | None:
+    listed = site.artifacts(repository)
+    return None if listed is None else list(islice(listed, _MOST_KNOWN + 1))
 
 
 class Comparison:
@@ -124,10 +124,8 @@ class Comparison:
     def _asked(self, part: Sequence[Candidate]) -> list[dict[str, Digest | None]]:
         self.work.check()
         expected = {tag: candidate.digest for candidate in part for tag in candidate.tags}
-        try:
-            there = self.destination.tags_on(self._target, expected)
-        except (Denied, NameUnknown, Unauthorized):
-            there = {}  # some refuse to tell of a project that isn't there yet
+        nothing: Mapping[str, Digest | None] = {}
+        there = unless_hidden(lambda: self.destination.tags_on(self._target, expected), nothing)
         return [
             {tag: there.get(tag) for tag in candidate.tags}
             or {"": resolved(self.destination, self._target, candidate.digest)}
@@ -199,7 +197,4 @@ class Comparison:
         candidate.text = f"would be copied: {len(absent)} blob(s), {size_words(candidate.size)}"
 
     def _has(self, blob: Digest) -> bool:
-        try:
-            return self.destination.has_blob(self._target, blob)
-        except (NameUnknown, Denied, Unauthorized):
-            return False
+        return unless_hidden(lambda: self.destination.has_blob(self._target, blob), False)

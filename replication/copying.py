@@ -6,7 +6,7 @@ the destination is asked before anything is sent. So a copy that was broken off 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,6 +20,7 @@ from replication import graph, referring, sending
 from replication.failures import DESTINATION, SOURCE, Trouble, Vanished
 from replication.graph import Graph
 from replication.journal import size_words
+from replication.limits import Limiter
 from replication.sending import Shipment
 from replication.sites import Site
 from replication.work import Work
@@ -52,6 +53,10 @@ class Copy:
     pool: Executor
     sized: Callable[[int], None] = lambda _: None
     _graph: Graph = field(init=False)
+    _limiter: Limiter = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._limiter = Limiter(self.work)
 
     def run(self) -> str:
         """Copy it; what was done, in words. Raises Halted, Trouble, Vanished."""
@@ -120,14 +125,14 @@ class Copy:
         left = [self._shipment(digest, wanted[digest]) for digest in largest_first]
         again = False
         while left:
-            brought = list(_all(self.pool, partial(self._bring, again=again), left))
+            brought = _all(self.pool, partial(self._bring, again=again), left)
             left = [shipment for shipment, there in zip(left, brought, strict=True) if not there]
             if left:
                 self.work.pause(_WAIT)
             again = True
 
     def _shipment(self, digest: Digest, size: int) -> Shipment:
-        return Shipment(self.source, self.destination, self.order, digest, size, work=self.work)
+        return Shipment(self.source, self.destination, self.order, digest, size, work=self.work, limiter=self._limiter)
 
     def _bring(self, shipment: Shipment, *, again: bool) -> bool:
         self.work.check()
@@ -166,7 +171,7 @@ class Copy:
 
     def _put_belongings(self) -> None:
         for tag, digest in self._graph.belongings.items():
-            there = self._at_destination(f"looking up {tag}", lambda tag=tag: self._tagged(tag))  # type: ignore[misc]
+            there = self._at_destination(f"looking up {tag}", partial(self._tagged, tag))
             if there is None or (there != digest and self.order.override and "." in tag):
                 self._put_manifest(digest, [tag])
 
@@ -202,14 +207,19 @@ class Copy:
 
 
 def resolved(destination: Site, repository: str, reference: Digest | str) -> Digest | None:
-    """What the destination has under a reference. Some refuse to tell of a project that isn't there yet."""
-    try:
-        found = destination.resolve(repository, reference)
-    except OffLimits:
-        raise
-    except (Denied, NameUnknown, Unauthorized):
-        return None
+    """What the destination has under a reference."""
+    found = unless_hidden(lambda: destination.resolve(repository, reference), None)
     return found.digest if found else None
+
+
+def unless_hidden(ask: Callable[[], Value], otherwise: Value) -> Value:
+    """The destination's answer; `otherwise` where it refuses to tell, as some do of a project that isn't there yet."""
+    try:
+        return ask()
+    except OffLimits:
+        raise  # it was never asked
+    except (Denied, NameUnknown, Unauthorized):
+        return otherwise
 
 
 def at(side: str, site: Site, what: str, call: Callable[[], Value]) -> Value:
@@ -220,7 +230,7 @@ def at(side: str, site: Site, what: str, call: Callable[[], Value]) -> Value:
         raise Trouble(side, site.name, what, error) from error
 
 
-def _all(pool: Executor, call: Callable[..., bool], things: Sequence[object]) -> Iterator[bool]:
+def _all(pool: Executor, call: Callable[..., bool], things: Sequence[object]) -> list[bool]:
     """Answers in the order of `things`. After the first failure what hasn't begun is dropped, and the rest waited for:
     nothing goes on behind the back of the one who failed."""
     futures = [pool.submit(call, thing) for thing in things]
@@ -235,4 +245,4 @@ def _all(pool: Executor, call: Callable[..., bool], things: Sequence[object]) ->
             failure = failure or error
     if failure is not None:
         raise failure
-    return iter(results)
+    return results

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from functools import partial
+from contextlib import suppress
 from typing import Any
 
 from django.db import connection
@@ -178,18 +178,14 @@ class Here:
             raise NameInvalid(f"{project} can't be a project here: {error}") from error
 
     def delete(self, repository: str, reference: str) -> None:
-        deed = manifests.delete if ":" in reference else tagging.delete
-        call = partial(deed, repository, Digest.parse(reference) if ":" in reference else reference)  # type: ignore[arg-type]
-        try:
-            call(actor=SYSTEM, context=Context())
-        except ManifestUnknown:
-            return
+        with suppress(ManifestUnknown):
+            if ":" in reference:
+                manifests.delete(repository, Digest.parse(reference), actor=SYSTEM, context=Context())
+            else:
+                tagging.delete(repository, reference, actor=SYSTEM, context=Context())
 
     def abort(self) -> None:
         """What is called here answers within seconds."""
-
-    def close(self) -> None:
-        pass
 
 
 def _beginning(prefix: str) -> Iterator[str]:

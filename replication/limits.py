@@ -7,6 +7,7 @@ of its own, at its share of the speed.
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Iterator
 from functools import cache
@@ -49,6 +50,7 @@ class Limiter:
         self._work = work
         self._own_free = 0.0
         self._away_until = 0.0
+        self._lock = threading.Lock()
 
     def paced(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
         """The same bytes, each when it may go. Raises Halted when the work is over."""
@@ -84,8 +86,9 @@ class Limiter:
             except (RedisError, OSError, ValueError) as error:
                 self._away_until = now + AWAY
                 logger.warning("Replication: speed is limited for each task by itself, without Redis: %s", error)
-        free = max(self._own_free, now - BURST)
-        self._own_free = free + seconds * max(self._work.peers, 1)
+        with self._lock:
+            free = max(self._own_free, now - BURST)
+            self._own_free = free + seconds * max(self._work.peers, 1)
         return free - now
 
     def _key(self) -> str:

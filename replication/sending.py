@@ -14,11 +14,12 @@ from django.db import DatabaseError
 from oci.digest import Digest
 from oci.errors import DigestInvalid, RegistryError
 from oci.reference import project_of
+from oci.upload import Upload
 from replication import transfers
 from replication.failures import DESTINATION, SOURCE, Trouble
 from replication.journal import size_words
 from replication.limits import Limiter
-from replication.sites import Parcel, Site, Upload
+from replication.sites import Parcel, Site
 from replication.transfers import Grant
 from replication.work import Work
 
@@ -83,9 +84,11 @@ def _mounted(site: Site, repository: str, digest: Digest, holders: Sequence[str]
 class Shipment:
     """A blob being sent."""
 
-    def __init__(self, source: Site, destination: Site, order: Order, digest: Digest, size: int, *, work: Work) -> None:
+    def __init__(
+        self, source: Site, destination: Site, order: Order, digest: Digest, size: int, *, work: Work, limiter: Limiter
+    ) -> None:
         self.source, self.destination, self.order, self.work = source, destination, order, work
-        self.digest, self.size = digest, size
+        self.digest, self.size, self._limiter = digest, size, limiter
         self._counted = 0  # bytes that the work counts as done
         self._sent = 0
         self._noted_at = 0.0
@@ -125,10 +128,7 @@ class Shipment:
         began = time.monotonic()
         parcel = Parcel(self.digest, self.size, self._open, self._progress, at=at, chunk=self.order.chunk)
         try:
-            self.destination.receive(self.order.destination, parcel)
-        except RegistryError as error:
-            self._count(0)
-            raise self._blamed(error) from error
+            self._deliver(parcel)
         except BaseException:
             self._count(0)
             raise
@@ -136,6 +136,12 @@ class Shipment:
         seconds = max(time.monotonic() - began, 0.001)
         rate = size_words(int(self._sent / seconds))
         self.work.journal.info(f"{self.digest} sent: {size_words(self._sent)} in {seconds:.1f} s, {rate}/s")
+
+    def _deliver(self, parcel: Parcel) -> None:
+        try:
+            self.destination.receive(self.order.destination, parcel)
+        except RegistryError as error:
+            raise self._blamed(error) from error
 
     def _open(self, offset: int) -> Iterator[bytes]:
         """The source's bytes from `offset` on, at the policy's speed; its errors come as Trouble of the source."""
@@ -146,7 +152,7 @@ class Shipment:
         try:
             stream = self.source.read(self.order.repository, self.digest, offset)
             with closing(stream):  # type: ignore[type-var]
-                for piece in Limiter(self.work).paced(stream):
+                for piece in self._limiter.paced(stream):
                     yield piece
                     self._sent += len(piece)
                     self._count(self._counted + len(piece))

@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 
 from oci.client import FetchedManifest
 from oci.digest import Digest
+from oci.upload import Upload
 from replication.adapters.base import Listed
 
 Source = Callable[[int], Iterator[bytes]]
@@ -21,13 +22,6 @@ class Found(NamedTuple):
     digest: Digest
     media_type: str
     size: int
-
-
-class Upload(NamedTuple):
-    """Where an upload can be taken up, and how many bytes it has there."""
-
-    location: str
-    offset: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +37,7 @@ class Parcel:
 
 
 class Site(Protocol):
-    """A registry, read and written by full names of repositories. Thread-safe; `close` it.
+    """A registry, read and written by full names of repositories. Thread-safe.
 
     What fails is one of `oci.errors`. What isn't there is None, False or nothing.
     """
@@ -116,5 +110,3 @@ class Site(Protocol):
 
     def abort(self) -> None:
         """End all calls that go on, from another thread."""
-
-    def close(self) -> None: ...

@@ -12,12 +12,11 @@ from oci.errors import Denied, DigestInvalid, Unauthorized, Unsupported
 from oci.listing import REPOSITORY, TAG
 from oci.reference import MAX_NAME
 from oci.referrers import BELONGING, tags_of
-from oci.upload import Upload as ClientUpload
 from replication.adapters import Adapter
 from replication.adapters.base import Listed
 from replication.journal import plain
 from replication.models import Endpoint
-from replication.sites import Found, Parcel, Upload
+from replication.sites import Found, Parcel
 
 _MOST_TAGS = 5000  # looked through for those that belong to something; beyond that each is asked for
 _REMEMBERED = 60.0  # seconds
@@ -90,7 +89,7 @@ class There:
             self._client.put_manifest(repository, reference, manifest.media_type, manifest.payload)
         for tag in tags:
             self._check(repository, tag, manifest.digest)
-        self._forget_belongings(repository)
+        self._belonging.pop(repository, None)
 
     def _check(self, repository: str, tag: str, digest: Digest) -> None:
         """What a registry took it answers with, under the digest that was sent."""
@@ -98,9 +97,6 @@ class There:
         if found is None or (found.digest.algorithm == digest.algorithm and found.digest != digest):
             now = f"on {found.digest}" if found else "unknown"
             raise DigestInvalid(f"it took {digest} as {repository}:{tag}, and says that the tag is {now}")
-
-    def _forget_belongings(self, repository: str) -> None:
-        self._belonging.pop(repository, None)
 
     def has_blob(self, repository: str, digest: Digest) -> bool:
         return self._client.head_blob(repository, digest) is not None
@@ -125,8 +121,8 @@ class There:
             parcel.size,
             parcel.source,
             chunk=parcel.chunk,
-            at=ClientUpload(*parcel.at) if parcel.at else None,
-            progress=lambda upload: parcel.progress(Upload(upload.location, upload.offset)),
+            at=parcel.at,
+            progress=parcel.progress,
         )
 
     def is_public(self, repository: str) -> bool:

@@ -9,6 +9,7 @@ from django.db.models.functions import Now
 
 from artifacts import blobs
 from audit import Context
+from configuration import values
 from oci.digest import Digest
 from oci.errors import Denied
 from oci.listener import Reply
@@ -185,6 +186,19 @@ def test_a_destination_that_is_full_is_not_tried_again_and_its_words_are_the_tas
     assert "the room of the project" in task.text
 
 
+@pytest.mark.parametrize("override", [False, True])
+def test_a_destination_that_may_not_be_reached_fails_the_planning_and_no_tasks_are_made(
+    bench, remote, door, monkeypatch, override
+):
+    door.push(image(tag="v1"))
+    policy = bench.policy(destination=bench.endpoint(remote.url), names=door.repository, override=override)
+    monkeypatch.setenv("ROADSTEAD_CONFIG_REPLICATION_LOCAL_ADDRESSES", "false")
+    values.forget()
+    execution = bench.run(policy)
+    assert (execution.state, execution.total) == (State.FAILED, 0)
+    assert "replication_local_addresses" in execution.text
+
+
 def test_a_source_whose_content_is_corrupt_is_named_and_nothing_becomes_visible(bench, remote):
     content = fill(remote.url, "far/app", image(tag="v1"))
     spoilt = Digest.parse(next(iter(content.blobs)))
@@ -197,6 +211,7 @@ def test_a_source_whose_content_is_corrupt_is_named_and_nothing_becomes_visible(
     task = only_task(execution)
     assert task.state == State.FAILED
     assert task.text.startswith(f"source {policy.source.name}: reading far/app@{spoilt}")
+    assert task.bytes_done <= task.bytes_total - len(content.blobs[str(spoilt)]) - len(content.top.payload)
     assert Door(f"{policy.namespace}/app").get("manifests/v1").status_code == 404
 
 

@@ -1,6 +1,7 @@
 """A policy's speed holds for all of its tasks together, with Redis and without, and changes at once."""
 
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -68,6 +69,13 @@ def test_without_redis_each_task_keeps_to_its_share(away):
     limiter = Limiter(work(1000, peers=4))
     assert reserved(limiter, 10) <= 0
     assert reserved(limiter, 10) == pytest.approx(40, abs=1)
+
+
+def test_without_redis_the_blobs_of_a_task_share_its_pace(away):
+    limiter = Limiter(work(1000))
+    with ThreadPoolExecutor(4) as threads:
+        waits = sorted(threads.map(lambda _: reserved(limiter, 10), range(4)))
+    assert waits == pytest.approx([0, 10, 20, 30], abs=1)
 
 
 def test_a_limit_that_is_lifted_ends_the_wait(monkeypatch):
