@@ -22,7 +22,7 @@ def main(piece: str) -> int:
     try:
         return _PIECES[piece]()
     except KeyError:
-        print("usage: python -m deploy.container web | worker | replicator | clock | nginx | healthy", file=sys.stderr)
+        print(f"usage: python -m deploy.container {' | '.join(_PIECES)}", file=sys.stderr)
         return 2
     except Problem as problem:
         print(f"roadstead: {problem}", file=sys.stderr)

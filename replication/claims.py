@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
+from replication.failures import is_worth_retrying, seconds_asked
 from replication.models import Execution, State, Task
 from replication.pulse import Word
 from replication.work import Work
@@ -141,6 +142,13 @@ def give_back(task: Task, work: Work, text: str, *, seconds: float, undone: bool
         }
         cursor.execute(_BACK, values)
         return bool(cursor.rowcount)
+
+
+def wait_after(attempts: int, error: Exception) -> float | None:
+    """Seconds until another attempt than these, the last of which failed by `error`; None where none is worth it."""
+    if attempts >= TRIES or not is_worth_retrying(error, attempts):
+        return None
+    return back_off(attempts, seconds_asked(error))
 
 
 def back_off(attempts: int, asked: float | None) -> float:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -43,15 +42,14 @@ RETURNING t.id
 """
 
 
-def ago(seconds: float) -> timedelta:
-    return timedelta(seconds=seconds)
-
-
 def queue_of(policy: Policy) -> str:
     """The queue of the policy's tasks: the endpoint's own where it is among ROADSTEAD_SITE_QUEUES."""
     endpoint = policy.source or policy.destination
-    own = endpoint is not None and endpoint.name in settings.SITE_QUEUES
-    return f"{QUEUE}.{endpoint.name}" if own and endpoint is not None else QUEUE
+    return _own_queue(endpoint) if endpoint is not None and endpoint.name in settings.SITE_QUEUES else QUEUE
+
+
+def _own_queue(endpoint: Endpoint) -> str:
+    return f"{QUEUE}.{endpoint.name}"
 
 
 def plan(execution: Execution) -> None:
@@ -83,7 +81,7 @@ def wind_up(execution: Execution) -> None:
 
 def check(endpoint: Endpoint) -> None:
     """Have an endpoint that has a queue of its own looked at by a worker there."""
-    _send("check_endpoint", endpoint.pk, f"{QUEUE}.{endpoint.name}")
+    _send("check_endpoint", endpoint.pk, _own_queue(endpoint))
 
 
 def _unsent(ids: Sequence[int]) -> None:

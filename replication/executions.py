@@ -267,7 +267,7 @@ def measure() -> None:
 
 def open_executions() -> Iterable[Execution]:
     """Those that haven't ended, with their policies and endpoints."""
-    rows = Execution.objects.filter(Q(ended_at=None)).order_by("pk")
+    rows = Execution.objects.filter(ended_at=None).order_by("pk")
     return rows.select_related("policy__source", "policy__destination").iterator(chunk_size=200)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from django.db import DatabaseError, InterfaceError, InternalError, OperationalError
 
 from oci.download import Corrupt
@@ -28,6 +30,8 @@ from replication.errors import ReplicationError
 from replication.journal import plain
 
 SOURCE, DESTINATION = "source", "destination"
+
+logger = logging.getLogger(__name__)
 
 # Worth another attempt: what may be otherwise a moment later. An answer of 4xx mostly isn't.
 _TRANSIENT = (Unavailable, TooManyRequests, Unknown, BlobUnknown, ManifestBlobUnknown)
@@ -66,11 +70,14 @@ class Vanished(Exception):
     """The source has the artifact no longer, or a part of it; the words say what."""
 
 
-def told(error: Exception) -> str | None:
-    """What to tell people of it; None for an error of this program."""
+def told(error: Exception, deed: str) -> str:
+    """What to tell people of it. An error of this program is logged besides, as one of the `deed`."""
     if isinstance(error, OperationalError | InterfaceError | InternalError):
         return "the database was away"
-    return plain(str(error)) if isinstance(error, Trouble | Vanished | RegistryError | ReplicationError) else None
+    if isinstance(error, Trouble | Vanished | RegistryError | ReplicationError):
+        return plain(str(error))
+    logger.error("Replication: %s failed", deed, exc_info=error)
+    return plain(f"an error of this program: {type(error).__name__}: {error}")
 
 
 def is_worth_retrying(error: Exception, attempts: int) -> bool:

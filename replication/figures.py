@@ -69,12 +69,8 @@ def by_policy() -> dict[int, Figures]:
     return found
 
 
-def overall() -> Figures:
-    """Of all policies together."""
-    return together(by_policy().values())
-
-
 def together(figures: Iterable[Figures]) -> Figures:
+    """Of several policies together."""
     each = list(figures)
     return Figures(
         executions=sum(one.executions for one in each),

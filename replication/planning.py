@@ -8,11 +8,10 @@ order then, or without that place, is gone through from its beginning: what has 
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.db import connection, transaction
 from django.db.models import F
@@ -22,7 +21,7 @@ from oci.errors import Denied, NameInvalid, RegistryError, Unauthorized
 from oci.transport import OffLimits
 from replication import claims, connecting, dispatch, events, executions, policies
 from replication.comparing import Comparison
-from replication.failures import SOURCE, Trouble, is_worth_retrying, seconds_asked, told
+from replication.failures import SOURCE, Trouble, told
 from replication.finding import Candidate, Shelf, candidates
 from replication.journal import Journal, plain
 from replication.models import Execution, Operation, State
@@ -33,8 +32,6 @@ from replication.work import Halted, Work
 BATCH = 400  # artifacts
 _OF_ONE = (Denied, NameInvalid, Unauthorized)  # what a registry answers of one repository, others being well
 REFUSED = ""  # the reference of a task that stands for a repository which can't be replicated at all
-
-logger = logging.getLogger(__name__)
 
 
 class Draft(NamedTuple):
@@ -93,13 +90,10 @@ def plan(execution_id: int) -> bool:
 
 def _failed(execution: Execution, work: Work, error: Exception) -> None:
     """Have another attempt made later, or say that no more will be planned."""
-    text = told(error)
-    if text is None:
-        logger.exception("Replication: planning of execution %s failed", execution.pk)
-        text = plain(f"an error of this program: {type(error).__name__}: {error}")
+    text = told(error, f"planning of execution {execution.pk}")
     ours = Execution.objects.filter(pk=execution.pk, planner=work.claim, planned=False)
-    if execution.attempts < claims.TRIES and is_worth_retrying(error, execution.attempts):
-        seconds = claims.back_off(execution.attempts, seconds_asked(error))
+    seconds = claims.wait_after(execution.attempts, error)
+    if seconds is not None:
         later = Now() + timedelta(seconds=seconds)
         ours.update(planner="", lease_until=None, sent_at=None, not_before=later, text=f"planning: {text}")
         return
@@ -121,22 +115,18 @@ class Planner:
     def run(self) -> None:
         """Raises Halted, Trouble, and what the database does."""
         try:
-            for repository in self._repositories():
+            for repository in _from(self.place.repository, self._repositories):
                 self._repository(repository)
         except RegistryError as error:
             raise self._trouble("listing what is to be replicated", error) from error
         self._finish()
 
     def _repositories(self) -> Iterator[str]:
+        """All that the policy selects, in the source's order; of an execution that events started, theirs."""
         if self.execution.event is not None:
             names: Iterable[str] = dict.fromkeys(item["repository"] for item in self.execution.event)
         else:
             names = self.source.repositories(self.filters.name_patterns)
-        wanted = (name for name in names if self.filters.takes_repository(name))
-        return _from(self.place.repository, wanted, names_again=self._names_again)
-
-    def _names_again(self) -> Iterator[str]:
-        names = self.source.repositories(self.filters.name_patterns)
         return (name for name in names if self.filters.takes_repository(name))
 
     def _repository(self, repository: str) -> None:
@@ -214,17 +204,16 @@ class Planner:
         )
 
 
-def _from(begun: str, names: Iterator[str], *, names_again: Any) -> Iterator[str]:
+def _from(begun: str, names: Callable[[], Iterator[str]]) -> Iterator[str]:
     """The names from `begun` on; all of them where that isn't among them any more."""
-    if not begun:
-        yield from names
-        return
-    for name in names:
-        if name == begun:
-            yield name
-            yield from names
-            return
-    yield from names_again()
+    if begun:
+        found = names()
+        for name in found:
+            if name == begun:
+                yield name
+                yield from found
+                return
+    yield from names()
 
 
 def _batches(found: Iterator[Candidate]) -> Iterator[list[Candidate]]:

@@ -9,8 +9,8 @@ from django.db import DatabaseError, InterfaceError, close_old_connections
 from oci.digest import Digest
 from replication import claims, connecting, dispatch, executions
 from replication.copying import Copy, Order, at
-from replication.failures import DESTINATION, SOURCE, is_worth_retrying, seconds_asked, told
-from replication.journal import Journal, plain
+from replication.failures import DESTINATION, SOURCE, told
+from replication.journal import Journal
 from replication.models import Operation, State, Task
 from replication.pulse import beating
 from replication.sites import Site
@@ -55,12 +55,9 @@ def _attempt(task: Task, work: Work) -> tuple[State | None, str, float]:
 
 def _judged(task: Task, work: Work, error: Exception) -> tuple[State | None, str, float]:
     """Whether a failure is the end of the task."""
-    text = told(error)
-    if text is None:
-        logger.exception("Replication: task %s failed", task.pk)
-        text = plain(f"an error of this program: {type(error).__name__}: {error}")
-    if task.attempts < claims.TRIES and is_worth_retrying(error, task.attempts):
-        seconds = claims.back_off(task.attempts, seconds_asked(error))
+    text = told(error, f"task {task.pk}")
+    seconds = claims.wait_after(task.attempts, error)
+    if seconds is not None:
         work.journal.warning(f"{text}. Another attempt follows in {seconds:.0f} s")
         return None, text, seconds
     work.journal.error(text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from django.db import connection, transaction
@@ -108,7 +109,7 @@ def _waits_for_planning(execution: Execution, lost: float) -> bool:
         return False
     waiting = Execution.objects.filter(pk=execution.pk, planned=False, not_before__lte=Now())
     waiting.filter(lease_until__lt=Now()).exclude(planner="").update(planner="", lease_until=None, sent_at=None)
-    unsent = Q(sent_at=None) | Q(sent_at__lt=Now() - dispatch.ago(lost))
+    unsent = Q(sent_at=None) | Q(sent_at__lt=Now() - timedelta(seconds=lost))
     return waiting.filter(unsent, planner="").exists()
 
 

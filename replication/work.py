@@ -71,9 +71,7 @@ class Work:
         """End it, unless it is over by itself: then what it worked with serves other work by now. `leaving`: another
         process is to go on with it."""
         with self._lock:
-            if self._is_over:
-                return
-            if self.halted.is_set():
+            if self._is_over or self.halted.is_set():
                 return
             self.stop_asked, self.leaving = stop_asked, leaving
             self.halted.set()

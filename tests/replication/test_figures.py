@@ -10,7 +10,7 @@ from tests.door import image
 
 
 def test_it_tells_what_waits_and_what_is_at_work_and_what_was_done(bench, remote, door):
-    assert figures.overall() == figures.Figures(0, 0, 0, None, 0, 0)
+    assert figures.together(figures.by_policy().values()) == figures.Figures(0, 0, 0, None, 0, 0)
     for number in range(3):
         door.push(image(tag=f"v{number}"))
     policy = bench.policy(destination=bench.endpoint(remote.url), names=door.repository)
@@ -23,7 +23,7 @@ def test_it_tells_what_waits_and_what_is_at_work_and_what_was_done(bench, remote
     claims.finish(done, work, State.SUCCEED, "done")
     claims.take(working.pk, other.claim)
     (found,) = figures.by_policy().values()
-    assert found == figures.overall()
+    assert found == figures.together([found])
     assert (found.executions, found.pending, found.in_progress) == (1, 1, 1)
     assert found.oldest is not None
     assert found.tasks_a_minute == pytest.approx(0.2)

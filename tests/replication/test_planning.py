@@ -212,7 +212,7 @@ def test_whatever_a_list_is_like_the_second_time_what_was_behind_the_place_is_fo
         return
     begun = before[place % len(before)]
     second = before if same else after
-    found = list(planning._from(begun, iter(second), names_again=lambda: iter(second)))
+    found = list(planning._from(begun, lambda: iter(second)))
     done = set(before[: before.index(begun)])
     wanted = set(second) if begun not in second else set(second[second.index(begun) :])
     assert set(found) == wanted
