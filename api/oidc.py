@@ -9,11 +9,7 @@ from api import bodies
 from api.document import operation
 from api.endpoint import Endpoint
 from api.errors import BadRequest
-from configuration import values
-from configuration.items import find
-from rbac import oidc
-from rbac.errors import ProviderUnavailable
-from rbac.oidc import Provider
+from rbac import trial
 from rbac.policy import SYSTEM_SCOPE
 
 
@@ -24,15 +20,7 @@ class Ping(Endpoint):
         of ours goes there."""
         self.require("configuration:update", SYSTEM_SCOPE)
         body = bodies.read(bodies.OidcEndpoint, request)
-        endpoint = str(find("oidc_endpoint").checked(body["url"])).rstrip("/")
-        described = Provider(
-            endpoint=endpoint,
-            verify_cert=body["verify_cert"],
-            ca_file=values.text("oidc_ca_file"),
-            timeout=values.number("oidc_timeout"),
-        )
-        try:
-            oidc.test(described)
-        except ProviderUnavailable as error:
-            raise BadRequest(str(error)) from error
+        described = trial.described_provider({"oidc_endpoint": body["url"], "oidc_verify_cert": body["verify_cert"]})
+        if failure := trial.failure_of_provider(described):
+            raise BadRequest(failure)
         return Response()

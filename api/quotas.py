@@ -49,8 +49,7 @@ class QuotaShape(TypedDict):
 
 def _shapes(rows: Sequence[Quota]) -> list[QuotaShape]:
     """One query for all of them."""
-    changes = quotas.unfolded([row.project_id for row in rows])
-    return [_shape(row, row.used + changes.get(row.project_id, 0)) for row in rows]
+    return [_shape(row, figures.used) for row, figures in zip(rows, quotas.figures_of(rows), strict=True)]
 
 
 def _shape(row: Quota, used: int) -> QuotaShape:

@@ -14,12 +14,11 @@ from typing import Any
 from django.db.models import F, Func, IntegerField
 
 from artifacts.models import ArtifactLabel, Manifest, ManifestChild, Tag
-from oci.manifest import DOCKER_LIST, OCI_INDEX
+from oci.manifest import INDEX_TYPES
 from projects.models import Label
 
 EACH, ALONE = 100, 1000  # tags or referrers beside each artifact of a page, and beside one alone
 MOST = 1000  # labels or parts beside one page
-INDEXES = (OCI_INDEX, DOCKER_LIST)
 _LARGEST_INDEX = 64 * 1024  # bytes of an index that is read for its platforms in a list
 
 _TAGS_OF = """
@@ -75,7 +74,7 @@ def referrers(subjects: Sequence[int], each: int = EACH) -> dict[int, list[Any]]
 
 def parts(rows: Iterable[Manifest]) -> dict[int, list[Part]]:
     """What the indexes among `rows` are made of, in their own order."""
-    indexes = [row.pk for row in rows if row.media_type in INDEXES]
+    indexes = [row.pk for row in rows if row.media_type in INDEX_TYPES]
     platforms = _platforms(indexes)
     order = {key: place for place, key in enumerate(platforms)}
     found: dict[int, list[Part]] = defaultdict(list)

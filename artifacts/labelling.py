@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
 
 import audit
 from artifacts.models import ArtifactLabel, Manifest, Repository
 from oci.errors import ManifestUnknown
 from oci.reference import project_of
+from projects import labels
 from projects.errors import LabelUnknown
-from projects.models import Label
 from rbac.actors import Actor
 
 
@@ -33,7 +32,7 @@ def put_on(repository: Repository, digest: str, label_id: int, *, actor: Actor, 
     manifest = rows.select_for_update(of=("self",)).first()
     if manifest is None:
         raise ManifestUnknown(detail={"name": repository.name, "reference": digest})
-    usable = Label.objects.filter(Q(project=None) | Q(project=repository.project_id), pk=label_id)
+    usable = labels.usable_in(repository.project_id).filter(pk=label_id)
     label = usable.select_for_update(of=("self",), no_key=True).first()
     if label is None:
         raise LabelUnknown(f"there is no label {label_id} for {repository.name}")

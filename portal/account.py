@@ -18,7 +18,7 @@ from portal.visit import Visit, visited
 from projects import grants, personal
 from projects.models import PersonalToken
 from rbac import own_account, profiles, registration
-from rbac.models import Identity, User
+from rbac.models import User
 from rbac.reach import ANYTHING
 
 SECTION = "account"
@@ -84,15 +84,10 @@ def account(visit: Visit) -> HttpResponse:
     if visit.is_post and form.attempt(save):
         return visit.to("account", said=_("The profile is saved."))
     facts = {
-        "section": SECTION, "form": form, "me": me, "has_password": _has_password(me),
+        "section": SECTION, "form": form, "me": me, "has_password": own_account.has_password(me),
         "tokens": [(token, grants.words(grants.held_by(token))) for token in _tokens(me)],
     }  # fmt: skip
     return visit.show("account", facts, form.status)
-
-
-def _has_password(me: User) -> bool:
-    """Whether it is kept here: the directory's and the provider's people have theirs elsewhere."""
-    return not me.ldap_dn and not Identity.objects.filter(user=me).exists()
 
 
 def _tokens(me: User) -> list[PersonalToken]:
@@ -114,20 +109,11 @@ def password(visit: Visit) -> HttpResponse:
         return visit.to(
             "account", said=_("The password is another one now. You stay signed in here, and nowhere else.")
         )
-    facts = {
-        "form": form,
-        "title": _("Another password"),
-        "back": reverse("account"),
-        "button": _("Change the password"),
-    }
-    return visit.show("form", {"frame": "portal/system.html", "section": SECTION, **facts}, form.status)
+    return _form(visit, form, _("Another password"), _("Change the password"))
 
 
 def _form(visit: Visit, form: PortalForm, title: str, button: str) -> HttpResponse:
-    facts = {
-        "frame": "portal/system.html", "section": SECTION, "form": form, "title": title, "button": button,
-        "back": reverse("account"),
-    }  # fmt: skip
+    facts = {"section": SECTION, "form": form, "title": title, "button": button, "back": reverse("account")}
     return visit.show("form", facts, form.status)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from django.db.models import Q
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -14,14 +13,16 @@ from artifacts import additions, beside, finding, manifests
 from artifacts.kinds import accessory_of, kind_of
 from artifacts.models import Manifest, Repository, Tag
 from oci.digest import Digest
+from oci.manifest import INDEX_TYPES
 from portal import confirming, contents, pulling, rooms
 from portal.lists import ordered, page_of
-from portal.visit import Visit, visited
+from portal.visit import Visit, id_in, visited
 from projects import immutability
+from projects.labels import usable_in
 from projects.models import Label
 
 ORDERS = {"pushed": ["pushed_at", "pk"]}
-_TAGS_SHOWN = 8  # beside an artifact of a list
+_TAGS_SHOWN, _TAGS_NAMED = 8, 5  # beside an artifact of a list, and of one that is to be deleted
 
 
 @visited("GET", "HEAD")
@@ -46,27 +47,30 @@ def artifacts(visit: Visit, name: str, repository: str) -> HttpResponse:
 
 def _label(visit: Visit, room: rooms.Room) -> Label | None:
     """The label that the list is narrowed to: one that the project's artifacts can have."""
-    asked = visit.asked("label", 18)
-    if not (asked.isascii() and asked.isdigit()):
-        return None
-    return Label.objects.filter(Q(project=None) | Q(project=room.project), pk=int(asked)).first()
+    asked = id_in(visit.asked("label"))
+    return usable_in(room.project.pk).filter(pk=asked).first() if asked else None
 
 
-def entries(held: Repository, found: Sequence[Manifest]) -> list[dict[str, Any]]:
-    """What a list tells of artifacts: six queries for any number of them."""
+def entries(
+    held: Repository, found: Sequence[Manifest], shown: int = _TAGS_SHOWN, most: int = beside.EACH
+) -> list[dict[str, Any]]:
+    """What a list tells of artifacts, with `shown` tags of each and how many more of the `most` newest: six queries
+    for any number of them."""
     ids = [row.pk for row in found]
-    tags, labels, referrers, parts = beside.tags(ids), beside.labels(ids), beside.referrers(ids), beside.parts(found)
+    tags, labels, referrers, parts = (
+        beside.tags(ids, most), beside.labels(ids), beside.referrers(ids), beside.parts(found),
+    )  # fmt: skip
     rules = immutability.rules_of(held.project_id).of_repository(held.name)
     return [
         {
             "artifact": row,
-            "tags": [(tag, rules.cover(tag.name)) for tag in tags.get(row.pk, [])[:_TAGS_SHOWN]],
-            "more_tags": max(0, len(tags.get(row.pk, [])) - _TAGS_SHOWN),
+            "tags": [(tag, rules.cover(tag.name)) for tag in tags.get(row.pk, [])[:shown]],
+            "more_tags": max(0, len(tags.get(row.pk, [])) - shown),
             "labels": labels.get(row.pk, []),
             "referrers": [(each, accessory_of(each.artifact_type)) for each in referrers.get(row.pk, [])],
             "parts": [(part, contents.platform(part.told.get("platform"))) for part in parts.get(row.pk, [])],
             "kind": kind_of(row.media_type, row.artifact_type),
-            "is_index": row.media_type in beside.INDEXES,
+            "is_index": row.media_type in INDEX_TYPES,
             "platform": contents.platform(row.attributes),
         }
         for row in found
@@ -79,15 +83,13 @@ def artifact(visit: Visit, name: str, repository: str, digest: str) -> HttpRespo
     room = rooms.enter(visit, name, "artifact:read")
     held = rooms.repository(room, repository)
     found = rooms.artifact(held, digest)
-    [entry] = entries(held, [found])
-    rules = immutability.rules_of(held.project_id).of_repository(held.name)
-    tags = beside.tags([found.pk], beside.ALONE).get(found.pk, [])
+    [entry] = entries(held, [found], beside.ALONE, beside.ALONE)
+    named = entry["tags"][0][0].name if entry["tags"] else ""
     facts = {
         **entry,
         "repository": held,
-        "tags": [(tag, rules.cover(tag.name)) for tag in tags],
         "content": contents.read(found),
-        "commands": pulling.commands(visit.request.get_host(), held.name, found, tags[0].name if tags else ""),
+        "commands": pulling.commands(visit.request.get_host(), held.name, found, named),
         "additions": [each for each in additions.names(found.media_type, found.artifact_type) if each != _SHOWN],
         "parents": found.parents.select_related("parent").defer("parent__payload", "parent__annotations")[:20],
         "subject": _subject(held, found),
@@ -120,8 +122,9 @@ def delete(visit: Visit, name: str, repository: str, digest: str) -> HttpRespons
     room = rooms.enter(visit, name, "artifact:delete")
     held = rooms.repository(room, repository)
     found = rooms.artifact(held, digest)
-    tags = Tag.objects.filter(manifest=found).order_by("-pushed_at", "-pk").values_list("name", flat=True)[:6]
-    named = ", ".join(tags[:5]) + (", …" if len(tags) > 5 else "")  # noqa: PLR2004
+    newest = Tag.objects.filter(manifest=found).order_by("-pushed_at", "-pk")
+    tags = newest.values_list("name", flat=True)[: _TAGS_NAMED + 1]
+    named = ", ".join(tags[:_TAGS_NAMED]) + (", …" if len(tags) > _TAGS_NAMED else "")
     short = found.digest.partition(":")[2][:12]
     words = _("The artifact goes with its tags (%(tags)s) and everything that is signed onto it. This can't be undone.")
     none = _("The artifact has no tags. Everything that is signed onto it goes with it. This can't be undone.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +18,8 @@ from portal import errors
 from portal.forms import PortalForm
 from portal.item_words import CHOICES, HELP, TITLES
 from portal.visit import Visit, visited
-from rbac import oidc, trial
-from rbac.errors import ProviderUnavailable
-from rbac.oidc import Provider
-from rbac.policy import SYSTEM_SCOPE
+from rbac import trial
+from rbac.policy import SYSTEM_SCOPE, can
 
 SECTION = "configuration"
 
@@ -116,10 +115,11 @@ def configuration(visit: Visit, part: str = "sign-in") -> HttpResponse:
         raise errors.NoPage
     form = _form_of(PARTS[part], visit.posted)
     tried = ""
+    permission, try_out = _TRIALS.get(part, ("", None))
     if visit.is_post and visit.request.POST.get("try"):
-        try_out = _TRIALS.get(part)
         if try_out is None:
             raise errors.Malformed
+        visit.require(permission, SYSTEM_SCOPE)
         tried = form.attempt(lambda given: try_out(form.changes(given))) or ""
     elif visit.is_post:
         visit.require("configuration:update", SYSTEM_SCOPE)
@@ -128,8 +128,9 @@ def configuration(visit: Visit, part: str = "sign-in") -> HttpResponse:
                 "configuration-part", part, said=_("The configuration is saved. It counts everywhere in seconds.")
             )
     facts = {
-        "frame": "portal/system.html", "section": SECTION, "form": form, "parts": PARTS.items(), "part": part,
-        "title": PARTS[part].title, "tried": tried, "can_try": part in _TRIALS,
+        "section": SECTION, "form": form, "parts": PARTS.items(), "part": part,
+        "title": PARTS[part].title, "tried": tried,
+        "can_try": try_out is not None and can(visit.actor, permission, SYSTEM_SCOPE),
     }  # fmt: skip
     return visit.show("configuration", facts, form.status)
 
@@ -141,16 +142,10 @@ def _save(visit: Visit, changes: dict[str, Any]) -> bool:
 
 
 def _tried_provider(changes: dict[str, Any]) -> str:
-    provider = Provider(
-        endpoint=str(changes.get("oidc_endpoint") or values.text("oidc_endpoint")).rstrip("/"),
-        verify_cert=bool(changes.get("oidc_verify_cert", values.flag("oidc_verify_cert"))),
-        ca_file=str(changes.get("oidc_ca_file", values.text("oidc_ca_file"))),
-        timeout=int(changes.get("oidc_timeout", values.number("oidc_timeout"))),
-    )
-    try:
-        oidc.test(provider)
-    except ProviderUnavailable as error:
-        raise errors.Refused(_("The provider could not be used: %(why)s") % {"why": error}, 400) from error
+    given = {name: value for name, value in changes.items() if (name, value) != ("oidc_endpoint", "")}
+    failure = trial.failure_of_provider(trial.described_provider(given))
+    if failure:
+        raise errors.Refused(_("The provider could not be used: %(why)s") % {"why": failure}, 400)
     return _("The provider answers, and can be used.")
 
 
@@ -162,4 +157,8 @@ def _tried(changes: dict[str, Any]) -> str:
     return _("The directory answers, and takes the search account.")
 
 
-_TRIALS = {"ldap": _tried, "oidc": _tried_provider}
+# With what each takes, as in the API.
+_TRIALS: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
+    "ldap": ("configuration:read", _tried),
+    "oidc": ("configuration:update", _tried_provider),
+}

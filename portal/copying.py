@@ -12,15 +12,13 @@ from artifacts import copying
 from oci.digest import Digest
 from oci.reference import parse_repository
 from portal import rooms
-from portal.forms import PortalForm, Text
+from portal.forms import TYPED, PortalForm, Text
 from portal.visit import Visit, visited
-
-_TYPED = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
 
 
 class Target(PortalForm):
-    project = Text(label=gettext_lazy("Project"), max_length=255, widget=forms.TextInput(attrs=_TYPED))
-    repository = Text(label=gettext_lazy("Repository"), max_length=255, widget=forms.TextInput(attrs=_TYPED),
+    project = Text(label=gettext_lazy("Project"), max_length=255, widget=forms.TextInput(attrs=TYPED))
+    repository = Text(label=gettext_lazy("Repository"), max_length=255, widget=forms.TextInput(attrs=TYPED),
                       help_text=gettext_lazy("One that isn't there is made."))  # fmt: skip
 
 
@@ -43,4 +41,4 @@ def copy(visit: Visit, name: str, repository: str, digest: str) -> HttpResponse:
         return visit.to("artifact", project, rest, found.digest, said=_("Copied to %(name)s.") % {"name": made})
     facts = {"form": form, "title": _("Copy the artifact"), "repository": held, "artifact": found,
              "back": reverse("artifact", args=[name, repository, found.digest]), "button": _("Copy")}  # fmt: skip
-    return room.show("project_form", "project", facts, status=form.status)
+    return room.show("form", "project", facts, status=form.status)

@@ -13,6 +13,8 @@ from portal import errors
 
 Result = TypeVar("Result")
 
+# For names, patterns and addresses: no browser completes or corrects them.
+TYPED = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
 _CLASSES = {
     forms.CheckboxInput: "form-check-input",
     forms.CheckboxSelectMultiple: "form-check-input",

@@ -16,7 +16,7 @@ from portal.lists import page_of
 from portal.visit import Visit, visited
 from rbac import actions, groups
 from rbac.models import Group
-from rbac.policy import SYSTEM_SCOPE, can
+from rbac.policy import SYSTEM_SCOPE
 
 SECTION = "groups"
 KINDS = {
@@ -44,9 +44,7 @@ class Somebody(PortalForm):
 
 
 def _show(visit: Visit, template: str, facts: dict[str, Any], status: int = 200) -> HttpResponse:
-    rights = {name for name in ("create", "update", "delete") if can(visit.actor, f"user-group:{name}", SYSTEM_SCOPE)}
-    frame = {"frame": "portal/system.html", "section": SECTION, "may": rights}
-    return visit.show(template, {**frame, **facts}, status)
+    return visit.show(template, {"section": SECTION, "may": visit.deeds("user-group"), **facts}, status)
 
 
 @visited("GET", "HEAD")

@@ -12,15 +12,13 @@ from django.utils.translation import gettext_lazy
 
 from artifacts import previews
 from portal import confirming, errors, rooms
-from portal.forms import PortalForm, Text
+from portal.forms import TYPED, PortalForm, Text
 from portal.rooms import Room
 from portal.visit import Visit, visited
 from projects import immutability
 from projects.errors import InvalidImmutableRule
 from projects.immutability import Selector
 from projects.models import ImmutableRule
-
-_TYPED = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
 
 
 class RuleForm(PortalForm):
@@ -30,14 +28,14 @@ class RuleForm(PortalForm):
         choices=[("repoMatches", gettext_lazy("that match")), ("repoExcludes", gettext_lazy("that don't match"))],
     )
     repository_pattern = Text(label=gettext_lazy("Pattern of repositories"), initial="**", strip=False,
-                              widget=forms.TextInput(attrs=_TYPED))  # fmt: skip
+                              widget=forms.TextInput(attrs=TYPED))  # fmt: skip
     tag_decoration = forms.ChoiceField(
         label=gettext_lazy("Tags"),
         initial="matches",
         choices=[("matches", gettext_lazy("that match")), ("excludes", gettext_lazy("that don't match"))],
     )
     tag_pattern = Text(
-        label=gettext_lazy("Pattern of tags"), initial="v*", strip=False, widget=forms.TextInput(attrs=_TYPED),
+        label=gettext_lazy("Pattern of tags"), initial="v*", strip=False, widget=forms.TextInput(attrs=TYPED),
         help_text=gettext_lazy("* is anything but a slash, ** anything, ? one character, {a,b} either."),
     )  # fmt: skip
 

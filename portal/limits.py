@@ -9,11 +9,9 @@ from django.utils.translation import gettext_lazy
 
 from portal.forms import PortalForm, Text
 from portal.lists import ordered, page_of
-from portal.settings import written
 from portal.visit import Visit, visited
 from projects import quotas
 from projects.models import Quota
-from projects.quotas import Figures
 from rbac.policy import SYSTEM_SCOPE, can
 
 SECTION = "quotas"
@@ -34,10 +32,9 @@ def limits(visit: Visit) -> HttpResponse:
     if order.key == "used":
         quotas.fold()  # the order is that of the folded figures
     page = page_of(visit, rows)
-    changes = quotas.unfolded([row.project_id for row in page.rows])
-    entries = [(row, Figures(row.project_id, row.hard, row.used + changes.get(row.project_id, 0))) for row in page.rows]
+    entries = list(zip(page.rows, quotas.figures_of(page.rows), strict=True))
     facts = {
-        "frame": "portal/system.html", "section": SECTION, "page": page, "entries": entries, "order": order,
+        "section": SECTION, "page": page, "entries": entries, "order": order,
         "enforced": quotas.is_enforced(), "may_set": can(visit.actor, "quota:update", SYSTEM_SCOPE),
     }  # fmt: skip
     return visit.show("quotas", facts)
@@ -47,7 +44,7 @@ def limits(visit: Visit) -> HttpResponse:
 def limit(visit: Visit, quota_id: int) -> HttpResponse:
     visit.require("quota:update", SYSTEM_SCOPE)
     quota = quotas.find(quota_id)
-    form = Limit(visit.posted, initial={"limit": written(quota.hard)})
+    form = Limit(visit.posted, initial={"limit": quotas.written(quota.hard)})
 
     def save(given: dict[str, str]) -> bool:
         quotas.set_limit(quota, quotas.parse(given["limit"]), actor=visit.actor, context=visit.context)
@@ -57,7 +54,7 @@ def limit(visit: Visit, quota_id: int) -> HttpResponse:
     if visit.is_post and form.attempt(save):
         return visit.to("quotas", said=_("The limit of %(name)s is set.") % {"name": name})
     facts = {
-        "frame": "portal/system.html", "section": SECTION, "form": form, "button": _("Save"),
+        "section": SECTION, "form": form, "button": _("Save"),
         "title": _("Storage limit of %(name)s") % {"name": name}, "back": reverse("quotas"),
     }  # fmt: skip
     return visit.show("form", facts, form.status)

@@ -34,10 +34,6 @@ class Order:
     descending: bool
 
     @property
-    def current(self) -> str:
-        return self.key
-
-    @property
     def turned(self) -> str:
         return self.key if self.descending else f"-{self.key}"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django import forms
-from django.db.models import Q
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -13,9 +12,9 @@ from artifacts import labelling, tagging
 from artifacts.models import Tag
 from oci.reference import parse_tag
 from portal import confirming, errors, rooms
-from portal.forms import PortalForm, Text
-from portal.visit import Visit, visited
-from projects.models import Label
+from portal.forms import TYPED, PortalForm, Text
+from portal.visit import Visit, id_in, visited
+from projects.labels import usable_in
 
 _MOST = 500  # labels offered
 
@@ -23,7 +22,7 @@ _MOST = 500  # labels offered
 class NewTag(PortalForm):
     name = Text(
         label=gettext_lazy("Tag"), max_length=128, help_text=gettext_lazy("As v1.2.3: letters, digits, . _ and -"),
-        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
+        widget=forms.TextInput(attrs=TYPED),
     )  # fmt: skip
 
 
@@ -42,7 +41,7 @@ def add_tag(visit: Visit, name: str, repository: str, digest: str) -> HttpRespon
         return visit.to_path(home, said=_("The tag %(name)s is set.") % {"name": made.name})
     facts = {"form": form, "title": _("Add a tag"), "back": home, "button": _("Add the tag"), "repository": held,
              "artifact": found}  # fmt: skip
-    return room.show("project_form", "project", facts, status=form.status)
+    return room.show("form", "project", facts, status=form.status)
 
 
 @visited("GET", "HEAD", "POST")
@@ -74,11 +73,11 @@ def labels(visit: Visit, name: str, repository: str, digest: str) -> HttpRespons
     held = rooms.repository(room, repository)
     found = rooms.artifact(held, digest)
     if visit.is_post:
-        label = int(visit.request.POST.get("label", "0")[:18]) if visit.request.POST.get("label", "").isdecimal() else 0
+        label = id_in(visit.request.POST.get("label", ""))
         deed = labelling.put_on if visit.request.POST.get("on") == "true" else labelling.take_off
         deed(held, found.digest, label, actor=visit.actor, context=visit.context)
         return visit.to("labels-of-artifact", name, repository, found.digest)
-    usable = Label.objects.filter(Q(project=None) | Q(project=room.project)).order_by("name")[:_MOST]
+    usable = usable_in(room.project.pk).order_by("name")[:_MOST]
     on = set(found.marks.values_list("label", flat=True))
     facts = {"repository": held, "artifact": found, "choices": [(label, label.pk in on) for label in usable]}
     return room.show("labels_of_artifact", "project", facts)

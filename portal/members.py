@@ -10,18 +10,17 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from portal import confirming, errors, rooms
-from portal.forms import PortalForm, Text
+from portal.forms import TYPED, PortalForm, Text
 from portal.lists import page_of
 from portal.rooms import Room
 from portal.templatetags.portal import role as role_words
-from portal.visit import Visit, visited
+from portal.visit import Visit, id_in, visited
 from projects import actions
 from projects.models import Member
 from rbac import parties
 from rbac.models import Group, Role, User
 
 USER, GROUP = "user", "group"
-_TYPED = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
 
 
 def roles() -> list[tuple[int, str]]:
@@ -35,7 +34,7 @@ class NewMember(PortalForm):
         choices=[(USER, gettext_lazy("A user")), (GROUP, gettext_lazy("A group"))],
     )  # fmt: skip
     name = Text(
-        label=gettext_lazy("Name"), max_length=1024, widget=forms.TextInput(attrs=_TYPED),
+        label=gettext_lazy("Name"), max_length=1024, widget=forms.TextInput(attrs=TYPED),
         help_text=gettext_lazy("Of a group of the directory its DN will do too. Whom the directory knows is added."),
     )  # fmt: skip
     role = forms.TypedChoiceField(label=gettext_lazy("Role"), coerce=int, choices=roles)
@@ -65,7 +64,7 @@ def add(visit: Visit, name: str) -> HttpResponse:
     if visit.is_post and (made := form.attempt(join)):
         return visit.to("members", name, said=_("%(name)s is a member now.") % {"name": made.user or made.group})
     facts = {"form": form, "title": _("Add a member"), "back": reverse("members", args=[name]), "button": _("Add")}
-    return room.show("project_form", "members", facts, status=form.status)
+    return room.show("form", "members", facts, status=form.status)
 
 
 def _who(visit: Visit, kind: str, name: str) -> User | Group:
@@ -78,8 +77,7 @@ def _who(visit: Visit, kind: str, name: str) -> User | Group:
 def change_role(visit: Visit, name: str, member_id: int) -> HttpResponse:
     room = rooms.enter(visit, name, "member:update")
     member = _find(room, member_id)
-    given = visit.request.POST.get("role", "")
-    role = _role(int(given) if given.isdecimal() and len(given) < 10 else 0)  # noqa: PLR2004
+    role = _role(id_in(visit.request.POST.get("role", "")))
     actions.change_role(member, role, actor=visit.actor, context=visit.context)
     words = _("%(name)s is %(role)s now.") % {"name": _named(member), "role": role_words(role.name)}
     return visit.to("members", name, said=words)

@@ -15,6 +15,7 @@ from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 
 from portal import errors, flash, languages, navigation
 from rbac import csrf, sessions
+from rbac.actors import ANONYMOUS
 from rbac.sessions import Carried
 
 START = "/"
@@ -177,7 +178,7 @@ def signed_out(response: HttpResponse) -> HttpResponse:
 def of_session(session: Carried | None) -> dict[str, Any]:
     """What a template needs to know of who is signed in."""
     if session is None:
-        return {"username": "", "csrf_token": ""}
+        return {"username": "", "navigation": navigation.offered_to(ANONYMOUS), "csrf_token": ""}
     return {
         "username": session.account.username,
         "navigation": navigation.offered_to(session.actor),

@@ -11,7 +11,6 @@ from artifacts import activity, figures, health
 from portal.visit import Visit, visited
 from projects import quotas
 from projects.models import Project, Quota
-from projects.quotas import Figures
 from rbac.policy import SYSTEM_SCOPE
 
 _LARGEST = 6  # projects by their storage
@@ -21,13 +20,18 @@ MANY = 10_000  # rows that are counted
 def picture() -> dict[str, Any]:
     """Storage, sizes, pulls and pushes. Costs the same whatever there is."""
     rows = list(Quota.objects.select_related("project").order_by("-used", "-id")[:_LARGEST])
-    changes = quotas.unfolded([row.project_id for row in rows])
-    used = {row.project_id: row.used + changes.get(row.project_id, 0) for row in rows}
-    largest = [(row.project, Figures(row.project_id, row.hard, used[row.project_id])) for row in rows]
+    largest = [(row.project, found) for row, found in zip(rows, quotas.figures_of(rows), strict=True)]
     return {
+        **amounts(),
         "days": activity.recent(datetime.now(UTC).date()),
-        "largest": [(project, figures_of) for project, figures_of in largest if figures_of.used],
-        "most_used": max(used.values(), default=0),
+        "largest": [(project, found) for project, found in largest if found.used],
+        "most_used": max((found.used for _, found in largest), default=0),
+    }
+
+
+def amounts() -> dict[str, int]:
+    """How much there is in all; beyond `many` it isn't counted further."""
+    return {
         "stored": figures.stored(),
         "projects": Project.objects.all()[: MANY + 1].count(),
         "repositories": figures.repositories(public=True) + figures.repositories(public=False),

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from portal import confirming, errors
 from portal.lists import page_of
 from portal.policy_form import CRONS, PULL, PolicyForm, words_of
-from portal.visit import Visit, visited
+from portal.visit import Visit, id_in, visited
 from rbac.policy import SYSTEM_SCOPE, can
 from replication import cron, executions, overview, policies, previews
 from replication.errors import InvalidPolicy, ReplicationError
@@ -133,8 +133,8 @@ def _editor(visit: Visit, form: PolicyForm, title: str) -> HttpResponse:
 def preview(visit: Visit) -> HttpResponse:
     """What a policy would take as it is being typed, for the editor."""
     visit.require("replication-policy:read", SYSTEM_SCOPE)
-    number = visit.request.POST.get("policy", "")
-    kept = policies.find(int(number[:18])) if number.isdecimal() else None
+    number = id_in(visit.request.POST.get("policy", ""))
+    kept = policies.find(number) if number else None
     return visit.show("parts/policy_preview", _preview(PolicyForm(visit.posted, kept=kept)))
 
 

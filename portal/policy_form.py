@@ -10,13 +10,12 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from portal.forms import PortalForm, Text
+from portal.forms import TYPED, PortalForm, Text
 from replication.filters import ARTIFACT, CHART, EXCLUDES, IMAGE, LABEL, MATCHES, NAME, RESOURCE, TAG
 from replication.models import Endpoint, Policy, Trigger
 from replication.policies import LEGACY, Content
 
 PUSH, PULL = "push", "pull"
-_PLAIN = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
 _HOW = [(MATCHES, gettext_lazy("only these")), (EXCLUDES, gettext_lazy("all but these"))]
 _DIRECTIONS = [
     (PUSH, gettext_lazy("Push: from here to the registry")),
@@ -53,21 +52,21 @@ class _Any(forms.MultipleChoiceField):
 class PolicyForm(PortalForm):
     """`kept` is the policy that is changed. Filters that this form has no field for stay, unless they are unticked."""
 
-    name = Text(label=gettext_lazy("Name"), widget=forms.TextInput(_PLAIN))
+    name = Text(label=gettext_lazy("Name"), widget=forms.TextInput(TYPED))
     description = Text(label=gettext_lazy("Description"), required=False)
     direction = forms.ChoiceField(label=gettext_lazy("Direction"), choices=_DIRECTIONS, widget=forms.RadioSelect)
     registry = forms.ChoiceField(label=gettext_lazy("Registry"), choices=_registries)
     repositories = Text(
-        label=gettext_lazy("Repositories"), required=False, widget=forms.TextInput({**_PLAIN, "placeholder": "web/**"}),
+        label=gettext_lazy("Repositories"), required=False, widget=forms.TextInput({**TYPED, "placeholder": "web/**"}),
         help_text=gettext_lazy("A pattern: * is anything but /, ** anything, {a,b} either. Empty: all."),
     )  # fmt: skip
     tags = Text(
-        label=gettext_lazy("Tags"), required=False, widget=forms.TextInput({**_PLAIN, "placeholder": "v*"}),
+        label=gettext_lazy("Tags"), required=False, widget=forms.TextInput({**TYPED, "placeholder": "v*"}),
         help_text=gettext_lazy("A pattern, as v* or {latest,stable}. Empty: all."),
     )  # fmt: skip
     tags_how = forms.ChoiceField(label=gettext_lazy("Of the tags"), choices=_HOW)
     labels = Text(
-        label=gettext_lazy("Labels"), required=False, widget=forms.TextInput(_PLAIN),
+        label=gettext_lazy("Labels"), required=False, widget=forms.TextInput(TYPED),
         help_text=gettext_lazy("Names with commas between them; an artifact has all of them."),
     )  # fmt: skip
     labels_how = forms.ChoiceField(label=gettext_lazy("Of the labelled ones"), choices=_HOW)
@@ -77,14 +76,14 @@ class PolicyForm(PortalForm):
         help_text=gettext_lazy("Set by the API. Those that you untick are dropped."),
     )  # fmt: skip
     namespace = Text(
-        label=gettext_lazy("Put below"), required=False, widget=forms.TextInput({**_PLAIN, "placeholder": "mirror"}),
+        label=gettext_lazy("Put below"), required=False, widget=forms.TextInput({**TYPED, "placeholder": "mirror"}),
         help_text=gettext_lazy("A project, or a path. Empty: the names stay as they are."),
     )  # fmt: skip
     flatten = forms.IntegerField(label=gettext_lazy("Which replaces"), required=False, widget=forms.Select)
     trigger = forms.ChoiceField(label=gettext_lazy("When"), choices=_TRIGGERS, widget=forms.RadioSelect)
     cron = Text(
         label=gettext_lazy("Schedule"), required=False,
-        widget=forms.TextInput({**_PLAIN, "list": "crons", "placeholder": "0 0 2 * * *"}),
+        widget=forms.TextInput({**TYPED, "list": "crons", "placeholder": "0 0 2 * * *"}),
         help_text=gettext_lazy("Six fields in UTC: second (0), minute, hour, day of the month, month, weekday."),
     )  # fmt: skip
     override = forms.BooleanField(label=gettext_lazy("Move tags that are there on something else"), required=False)

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 
 from artifacts import sizes
 from portal import confirming, rooms
-from portal.forms import PortalForm, Text
+from portal.forms import TYPED, PortalForm, Text
 from portal.lists import ordered, page_of
 from portal.pages import own_path
 from portal.visit import Visit, visited
@@ -28,7 +28,7 @@ class NewProject(PortalForm):
     name = Text(
         label=gettext_lazy("Name"),
         help_text=gettext_lazy("Lower-case letters and digits, with single . _ or - between them. It stays."),
-        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
+        widget=forms.TextInput(attrs=TYPED),
     )
     public = forms.BooleanField(label=gettext_lazy("Public: anybody may pull, without signing in"), required=False)
     limit = Text(

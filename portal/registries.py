@@ -12,11 +12,9 @@ from portal import confirming
 from portal.lists import page_of
 from portal.registry_form import RegistryForm, title_of
 from portal.visit import Visit, visited
-from rbac.policy import SYSTEM_SCOPE, can
+from rbac.policy import SYSTEM_SCOPE
 from replication import endpoints, health, overview
 from replication.models import Endpoint
-
-_DEEDS = ("create", "update", "delete")
 
 
 @visited("GET", "HEAD")
@@ -27,14 +25,10 @@ def registries(visit: Visit) -> HttpResponse:
     page = page_of(visit, rows.order_by("name"))
     used = overview.policies_of([row.pk for row in page.rows])
     facts = {
-        "page": page, "q": q, "section": "registries", "rights": _rights(visit),
+        "page": page, "q": q, "section": "registries", "rights": visit.deeds("registry"),
         "entries": [(row, title_of(row.kind), used.get(row.pk, 0)) for row in page.rows],
     }  # fmt: skip
     return visit.show("registries", facts)
-
-
-def _rights(visit: Visit) -> set[str]:
-    return {deed for deed in _DEEDS if can(visit.actor, f"registry:{deed}", SYSTEM_SCOPE)}
 
 
 @visited("GET", "HEAD", "POST")

@@ -8,7 +8,7 @@ from django import forms
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
-from portal.forms import PortalForm, Text
+from portal.forms import TYPED, PortalForm, Text
 from replication import adapters
 from replication.adapters import Info
 from replication.models import Endpoint
@@ -47,8 +47,7 @@ _CREDENTIALS: dict[str, tuple[str | _StrPromise, str | _StrPromise, str | _StrPr
     "jfrog-artifactory": (_USER, _TOKEN, _("An identity token, or the password.")),
     "quay": (_("Robot account"), _TOKEN, _("A robot, as team+mirror, and its token.")),
 }
-_PLAIN = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
-_FILE: dict[str, Any] = {**_PLAIN, "rows": 5, "class": "form-control monospace"}
+_FILE: dict[str, Any] = {**TYPED, "rows": 5, "class": "form-control monospace"}
 
 
 def title_of(kind: str) -> str:
@@ -66,10 +65,10 @@ def _choices() -> list[tuple[str, str | _StrPromise]]:
 class RegistryForm(PortalForm):
     """`kept` is the registry that is changed: its secret is neither shown nor asked for again."""
 
-    name = Text(label=_("Name"), help_text=_("What policies and people call it here."), widget=forms.TextInput(_PLAIN))
+    name = Text(label=_("Name"), help_text=_("What policies and people call it here."), widget=forms.TextInput(TYPED))
     kind = forms.ChoiceField(label=_("Kind"), choices=_choices)
-    url = Text(label=_("Address"), widget=forms.TextInput({**_PLAIN, "inputmode": "url"}))
-    access_key = Text(label=_USER, required=False, widget=forms.TextInput(_PLAIN))
+    url = Text(label=_("Address"), widget=forms.TextInput({**TYPED, "inputmode": "url"}))
+    access_key = Text(label=_USER, required=False, widget=forms.TextInput(TYPED))
     secret = Text(label=_PASSWORD, required=False, max_length=65_536, strip=False)
     description = Text(label=_("Description"), required=False)
     ca_certificate = Text(

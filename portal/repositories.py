@@ -61,7 +61,7 @@ def describe(visit: Visit, name: str, repository: str) -> HttpResponse:
         return visit.to("repository", name, repository, said=_("The description is saved."))
     facts = {"form": form, "repository": held, "title": _("Description of %(name)s") % {"name": held.name},
              "back": reverse("repository", args=[name, repository]), "button": _("Save")}  # fmt: skip
-    return room.show("project_form", "project", facts, status=form.status)
+    return room.show("form", "project", facts, status=form.status)
 
 
 @visited("GET", "HEAD", "POST")

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from portal import confirming, errors
-from portal.forms import PortalForm, Text
+from portal.forms import TYPED, PortalForm, Text
 from portal.lists import page_of
 from portal.scopes import Scope, entered
 from portal.visit import Visit, visited
@@ -33,7 +33,7 @@ class NewRobot(PortalForm):
     name = Text(
         label=gettext_lazy("Name"), max_length=255,
         help_text=gettext_lazy("Lower-case letters and digits, with single . _ or - between them."),
-        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
+        widget=forms.TextInput(attrs=TYPED),
     )  # fmt: skip
     description = Text(label=gettext_lazy("Description"), required=False, max_length=255)
     duration = forms.IntegerField(

@@ -55,6 +55,7 @@ class Room:
         """A page of the project, below its name and beside its other pages."""
         tabs = [each for each in _TABS if each.permission in self.rights]
         frame = {
+            "frame": "portal/project.html",
             "project": self.project,
             "rights": self.rights,
             "tabs": [(each, reverse(each.name, args=[self.project.name])) for each in tabs],

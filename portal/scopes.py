@@ -44,8 +44,8 @@ class Scope:
         """A page in the frame of the scope. Its links are written by `{% to %}`."""
         known = {"scope": self, **facts}
         if self.room:
-            return self.room.show(template, name, {"frame": "portal/project.html", **known}, status)
-        system = {"frame": "portal/system.html", "section": self.section(name), "rights": self.rights}
+            return self.room.show(template, name, known, status)
+        system = {"section": self.section(name), "rights": self.rights}
         return self.visit.show(template, {**system, **known}, status)
 
 

@@ -32,7 +32,7 @@ def settings(visit: Visit, name: str) -> HttpResponse:
     room = rooms.enter(visit, name, "project:update")
     quota = Quota.objects.filter(project=room.project).first()
     hard = quota.hard if quota else quotas.UNLIMITED
-    form = Settings(visit.posted, initial={"public": room.project.public, "limit": written(hard)})
+    form = Settings(visit.posted, initial={"public": room.project.public, "limit": quotas.written(hard)})
     if quota is None or not can(visit.actor, "quota:update", SYSTEM_SCOPE):
         del form.fields["limit"]
 
@@ -48,11 +48,3 @@ def settings(visit: Visit, name: str) -> HttpResponse:
     if visit.is_post and form.attempt(save):
         return visit.to("settings", name, said=_("The settings are saved."))
     return room.show("settings", "settings", {"form": form}, status=form.status)
-
-
-def written(hard: int) -> str:
-    """A limit as it may be typed again: in words only where they are exact."""
-    if hard == quotas.UNLIMITED:
-        return "unlimited"
-    words = quotas.words(hard)
-    return words if quotas.parse(words) == hard else str(hard)

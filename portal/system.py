@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from django.http import HttpResponse
 
-from artifacts import figures, health, store
+from artifacts import health, store
 from configuration import values
 from oci.errors import RegistryError
-from portal.picture import MANY
+from portal.picture import MANY, amounts
 from portal.visit import Visit, visited
-from projects.models import Project
 from rbac.models import User
 from rbac.policy import SYSTEM_SCOPE
 
@@ -22,10 +21,9 @@ def system(visit: Visit) -> HttpResponse:
     except RegistryError:
         room = None
     facts = {
-        "frame": "portal/system.html", "section": "system", "states": health.states().items(), "room": room,
-        "taken": room.total - room.free if room else 0, "driver": store.driver(), "stored": figures.stored(),
-        "repositories": figures.repositories(public=True) + figures.repositories(public=False),
-        "projects": Project.objects.all()[: MANY + 1].count(), "users": User.objects.all()[: MANY + 1].count(),
-        "many": MANY, "auth_mode": values.text("auth_mode"), "read_only": values.flag("read_only"),
+        "section": "system", "states": health.states().items(), "room": room,
+        "taken": room.total - room.free if room else 0, "driver": store.driver(),
+        **amounts(), "users": User.objects.all()[: MANY + 1].count(),
+        "auth_mode": values.text("auth_mode"), "read_only": values.flag("read_only"),
     }  # fmt: skip
     return visit.show("system_information", facts)

@@ -35,7 +35,7 @@ def of_project(visit: Visit, name: str) -> HttpResponse:
     filters = _filters(visit, project=name)
     if answer := _exported(visit, filters, name):
         return answer
-    return room.show("trail", "logs", {"frame": "portal/project.html", **_page(visit, filters)})
+    return room.show("trail", "logs", _page(visit, filters))
 
 
 @visited("GET", "HEAD")
@@ -44,8 +44,7 @@ def of_everything(visit: Visit) -> HttpResponse:
     filters = _filters(visit)
     if answer := _exported(visit, filters, "roadstead"):
         return answer
-    facts = {"frame": "portal/system.html", "section": "system-trail", **_page(visit, filters)}
-    return visit.show("trail", facts)
+    return visit.show("trail", {"section": "system-trail", **_page(visit, filters)})
 
 
 def _filters(visit: Visit, project: str = "") -> Filters:
@@ -72,13 +71,13 @@ def _day(visit: Visit, name: str) -> datetime | None:
 
 
 def _page(visit: Visit, filters: Filters) -> dict[str, Any]:
-    before = visit.asked("before", 60)
-    found = _read(filters, SIZE + 1, Cursor.parse(before) if before else None) if _is_cursor(before) else []
+    before = _cursor(visit.asked("before", 60))
+    found = _read(filters, SIZE + 1, before)
     more = len(found) > SIZE
     return {
         "records": found[:SIZE],
         "older": str(Cursor.of(found[SIZE - 1])) if more else "",
-        "is_first": not before,
+        "is_first": before is None,
         "kinds": vocabulary.kinds(),
         "results": RESULTS,
         "asked": {name: visit.asked(name, 1024) for name in _ASKED},
@@ -86,9 +85,9 @@ def _page(visit: Visit, filters: Filters) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _is_cursor(text: str) -> bool:
+def _cursor(text: str) -> Cursor | None:
     try:
-        return not text or bool(Cursor.parse(text))
+        return Cursor.parse(text) if text else None
     except ValueError:
         raise errors.Malformed from None
 

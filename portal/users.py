@@ -11,18 +11,16 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from configuration import values
 from portal import confirming, errors
-from portal.forms import PortalForm, Text
+from portal.forms import TYPED, PortalForm, Text
 from portal.lists import ordered, page_of
 from portal.visit import Visit, visited
 from rbac import actions, profiles, registration
 from rbac.models import Identity, User
-from rbac.policy import SYSTEM_SCOPE, can
+from rbac.policy import SYSTEM_SCOPE
 
 SECTION = "users"
 ORDERS = {"name": ["username"], "created": ["id"]}
-_TYPED = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
 _SECRET = forms.PasswordInput(attrs={"autocomplete": "new-password"})
 _PASSWORD_RULE = gettext_lazy("8 to 128 characters, with an upper-case letter, a lower-case one and a digit.")
 
@@ -34,7 +32,7 @@ class Profile(PortalForm):
 
 
 class NewUser(PortalForm):
-    username = Text(label=gettext_lazy("User name"), max_length=255, widget=forms.TextInput(attrs=_TYPED))
+    username = Text(label=gettext_lazy("User name"), max_length=255, widget=forms.TextInput(attrs=TYPED))
     email = Text(label=gettext_lazy("E-mail"), max_length=255)
     realname = Text(label=gettext_lazy("Full name"), required=False, max_length=255)
     password = Text(label=gettext_lazy("Password"), strip=False, widget=_SECRET, help_text=_PASSWORD_RULE)
@@ -45,9 +43,7 @@ class Password(PortalForm):
 
 
 def _show(visit: Visit, template: str, facts: dict[str, Any], status: int = 200) -> HttpResponse:
-    rights = {name for name in ("create", "update", "delete") if can(visit.actor, f"user:{name}", SYSTEM_SCOPE)}
-    frame = {"frame": "portal/system.html", "section": SECTION, "may": rights}
-    return visit.show(template, {**frame, **facts}, status)
+    return visit.show(template, {"section": SECTION, "may": visit.deeds("user"), **facts}, status)
 
 
 @visited("GET", "HEAD")
@@ -60,7 +56,7 @@ def users(visit: Visit) -> HttpResponse:
     provided = set(Identity.objects.filter(user__in=[row.pk for row in page.rows]).values_list("user", flat=True))
     facts = {
         "page": page, "q": q, "order": order, "provided": provided, "kept": {"sort": visit.asked("sort")},
-        "creates": values.text("auth_mode") == "db_auth",
+        "creates": registration.is_possible(),
     }  # fmt: skip
     return _show(visit, "users", facts)
 

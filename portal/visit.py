@@ -12,12 +12,14 @@ from django.urls import reverse
 
 import audit
 from configuration import values
-from portal import errors, flash, navigation, origin, resuming
+from portal import errors, flash, origin, resuming
 from portal.pages import View, is_partial, page, session_of, show
 from rbac.actors import ANONYMOUS, Actor
-from rbac.policy import Scope, can, held
+from rbac.policy import SYSTEM_SCOPE, Scope, can, held
 from rbac.roles import known_permissions
 from rbac.sessions import Carried
+
+_DIGITS = 18  # of an id
 
 Names = ParamSpec("Names")
 
@@ -71,8 +73,14 @@ class Visit:
         """All that whoever asks may do in a project: one query, for pages that offer what is in it."""
         return held(self.actor, known_permissions(), scope)
 
+    def deeds(self, resource: str) -> set[str]:
+        """Which of create, update and delete whoever asks may do to such things of the installation itself."""
+        deeds = ("create", "update", "delete")
+        return {deed for deed in deeds if can(self.actor, f"{resource}:{deed}", SYSTEM_SCOPE)}
+
     def show(self, template: str, facts: Mapping[str, Any], status: int = 200) -> HttpResponse:
-        known = {"navigation": navigation.offered_to(self.actor), "banner": values.text("banner_message"), **facts}
+        """A page. `frame` is for templates that projects and the installation share: a project's pages say theirs."""
+        known = {"banner": values.text("banner_message"), "frame": "portal/system.html", **facts}
         return show(self.request, template, known, status, session=self.session)
 
     def to(self, name: str, *args: object, said: str = "") -> HttpResponse:
@@ -89,6 +97,11 @@ class Visit:
 
 
 VisitView = Callable[Concatenate[Visit, Names], HttpResponse]
+
+
+def id_in(text: str) -> int:
+    """The id of a row that a form or a query names; 0, which no row has, for what is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS else 0
 
 
 def visited(*methods: str, works_in_read_only: bool = False) -> Callable[[VisitView[Names]], View[Names]]:

@@ -12,7 +12,7 @@ from rbac.matrix import DEVELOPER, GUEST, LIMITED_GUEST, MAINTAINER, PROJECT_ADM
 from rbac.models import GroupUser
 
 # The member roles by strength.
-LADDER = (PROJECT_ADMIN, MAINTAINER, DEVELOPER, GUEST, LIMITED_GUEST)
+_LADDER = (PROJECT_ADMIN, MAINTAINER, DEVELOPER, GUEST, LIMITED_GUEST)
 
 
 def roles(projects: Iterable[int], actor: Actor) -> dict[int, list[int]]:
@@ -29,4 +29,4 @@ def roles(projects: Iterable[int], actor: Actor) -> dict[int, list[int]]:
 
 def strongest(held: Collection[int]) -> int:
     """Harbor's `current_user_role_id`: the strongest of the roles; 0 for none."""
-    return next((role for role in LADDER if role in held), next(iter(held), 0))
+    return next((role for role in _LADDER if role in held), next(iter(held), 0))

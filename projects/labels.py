@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q, QuerySet
 
 import audit
 from audit import Context
@@ -34,6 +35,11 @@ class Text:
             raise InvalidLabel(f"a label's description has up to {_LONGEST_DESCRIPTION} characters")
         if self.color and not _COLOR.fullmatch(self.color):
             raise InvalidLabel("a label's colour is written as #RRGGBB")
+
+
+def usable_in(project_id: int) -> QuerySet[Label]:
+    """Those that the project's artifacts can have: its own and the global ones."""
+    return Label.objects.filter(Q(project=None) | Q(project=project_id))
 
 
 @transaction.atomic

@@ -7,7 +7,7 @@ What is used is the figure of the quota's row and the changes since, which pushe
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db import connection, transaction
@@ -83,6 +83,12 @@ def unfolded(projects: Iterable[int]) -> dict[int, int]:
     return dict(rows.order_by())
 
 
+def figures_of(rows: Sequence[Quota]) -> list[Figures]:
+    """The figures of these quotas' projects, in their order. One query."""
+    changes = unfolded([row.project_id for row in rows])
+    return [Figures(row.project_id, row.hard, row.used + changes.get(row.project_id, 0)) for row in rows]
+
+
 def create(project: Project, hard: int | None = None) -> Quota:
     """A new project's quota: `hard` bytes, or what the configuration gives to each. Raises InvalidQuota."""
     limit = values.number("storage_per_project") if hard is None else checked(hard)
@@ -143,6 +149,14 @@ def parse(text: str) -> int:
     whole, part, unit = found.groups()
     scale = _STEP ** ("KMGTPE".index(unit.upper()) + 1 if unit else 0)
     return checked((int(whole + (part or "")) * scale) // 10 ** len(part or ""))
+
+
+def written(hard: int) -> str:
+    """A limit as `parse` reads it again: in words only where they are exact."""
+    if hard == UNLIMITED:
+        return "unlimited"
+    text = words(hard)
+    return text if parse(text) == hard else str(hard)
 
 
 def words(size: int) -> str:

@@ -8,8 +8,13 @@ from audit import Context
 from rbac import actions, credentials, sessions
 from rbac.actors import Actor
 from rbac.errors import InvalidPassword, Protected
-from rbac.models import User
+from rbac.models import Identity, User
 from rbac.sessions import Carried
+
+
+def has_password(user: User) -> bool:
+    """Whether it is kept here: the directory's and the provider's people have theirs elsewhere."""
+    return not user.ldap_dn and not Identity.objects.filter(user=user).exists()
 
 
 def change_password(user: User, old: str, new: str, *, session: Carried | None, actor: Actor, context: Context) -> None:
@@ -22,7 +27,7 @@ def change_password(user: User, old: str, new: str, *, session: Carried | None, 
         credentials.authenticate(user.username, old, address=context.address)
     except credentials.InvalidCredentials:
         raise Protected("the current password is incorrect") from None
-    if user.check_password(new):
+    if new == old:
         raise InvalidPassword("the new password can't be the same as the old one")
     with transaction.atomic():
         actions.set_password(user, new, actor=actor, context=context)

@@ -10,8 +10,13 @@ from rbac.errors import Protected
 from rbac.models import User
 
 
+def is_possible() -> bool:
+    """Whether accounts are made here at all: where people sign in by passwords of ours."""
+    return values.text("auth_mode") == "db_auth"
+
+
 def is_open() -> bool:
-    return values.flag("self_registration") and values.text("auth_mode") == "db_auth"
+    return values.flag("self_registration") and is_possible()
 
 
 def create(
@@ -19,8 +24,8 @@ def create(
 ) -> User:
     """A local user with a profile, made by an administrator. Raises what `actions.create_user` does, and Protected
     where people sign in by something else than passwords of ours."""
-    mode = values.text("auth_mode")
-    if mode != "db_auth":
+    if not is_possible():
+        mode = values.text("auth_mode")
         raise Protected(f"under auth_mode {mode} users come from elsewhere: none can be created here")
     with transaction.atomic():
         user = actions.create_user(username, password, email=email, realname=realname, actor=actor, context=context)

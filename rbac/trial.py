@@ -1,4 +1,4 @@
-"""A directory tried out before, or after, the configuration says that it is the one."""
+"""A directory or a provider tried out before, or after, the configuration says that it is the one."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from configuration.items import find, in_parentheses
-from rbac import ldap, servers
-from rbac.errors import DirectoryUnavailable
+from rbac import ldap, oidc, servers
+from rbac.errors import DirectoryUnavailable, ProviderUnavailable
+from rbac.oidc import Provider
 from rbac.servers import Directory
 
 # What each item is of a Directory. The servers themselves, `ldap_url`, decide about the password besides.
@@ -23,6 +24,13 @@ _FIELDS = {
     "ldap_verify_cert": "verify_cert",
     "ldap_start_tls": "start_tls",
     "ldap_ca_file": "ca_file",
+}
+# What each item is of a Provider, as far as a trial needs it: no secret of ours goes there.
+_OF_PROVIDER = {
+    "oidc_endpoint": "endpoint",
+    "oidc_verify_cert": "verify_cert",
+    "oidc_ca_file": "ca_file",
+    "oidc_timeout": "timeout",
 }
 
 
@@ -51,5 +59,22 @@ def failure(directory: Directory) -> str:
     try:
         ldap.test(directory)
     except DirectoryUnavailable as error:
+        return str(error)
+    return ""
+
+
+def described_provider(given: Mapping[str, object]) -> Provider:
+    """The configured provider with what `given`, by item, says otherwise. Raises InvalidValue."""
+    configured = oidc.configured()
+    facts: dict[str, Any] = {field: getattr(configured, field) for field in _OF_PROVIDER.values()}
+    facts |= {_OF_PROVIDER[name]: find(name).accept(value) for name, value in given.items() if name in _OF_PROVIDER}
+    return Provider(**{**facts, "endpoint": facts["endpoint"].rstrip("/")})
+
+
+def failure_of_provider(provider: Provider) -> str:
+    """What fails, for an administrator; "" when it answers and can be used."""
+    try:
+        oidc.test(provider)
+    except ProviderUnavailable as error:
         return str(error)
     return ""

@@ -9,7 +9,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from portal.executions import STATES
-from portal.registry_form import title_of
 from portal.templatetags.portal import icon
 from projects import quotas
 from replication.models import Endpoint, Execution, State, Trigger
@@ -66,11 +65,6 @@ def trigger(name: str) -> str:
 def look(name: str) -> str:
     """How an arrow looks, in words."""
     return str(_LOOKS.get(name, name))
-
-
-@register.filter
-def registry_kind(name: str) -> str:
-    return title_of(name)
 
 
 @register.filter
