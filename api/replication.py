@@ -18,7 +18,6 @@ from api.query import Field, Listing, a_number, a_time
 from api.times import written
 from rbac.policy import SYSTEM_SCOPE
 from replication import executions, figures, policies
-from replication.errors import TaskUnknown
 from replication.executions import Progress
 from replication.figures import Figures
 from replication.models import Execution, LogLine, Task, Trigger
@@ -316,10 +315,7 @@ class TaskLog(Endpoint):
     def get(self, request: Request, id: str, task_id: str) -> HttpResponse:  # noqa: ARG002
         """getReplicationLog: what the task tells of its work, a line each with its time."""
         self.require("replication:read", SYSTEM_SCOPE)
-        execution = _found(id)
-        task = Task.objects.filter(execution=execution, pk=places.number(task_id, "task_id")).first()
-        if task is None:
-            raise TaskUnknown(f"the execution {execution.pk} has no task {task_id}")
+        task = executions.task_of(_found(id), places.number(task_id, "task_id"))
         lines = LogLine.objects.filter(task=task).order_by("id")[:_LINES]
         text = "".join(f"{written(line.at)} [{line.level}] {line.text}\n" for line in lines)
         return HttpResponse(text, content_type="text/plain; charset=utf-8")

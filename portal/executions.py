@@ -15,7 +15,6 @@ from portal.lists import page_of
 from portal.visit import Visit, visited
 from rbac.policy import SYSTEM_SCOPE, can
 from replication import executions, overview
-from replication.errors import TaskUnknown
 from replication.executions import Progress
 from replication.models import Execution, LogLine, State, Task
 
@@ -125,9 +124,7 @@ def task(visit: Visit, execution: int, task: int) -> HttpResponse:
     """One task with its log; the last lines of a long one."""
     visit.require("replication:read", SYSTEM_SCOPE)
     owner = executions.find(execution)
-    found = Task.objects.filter(execution=owner, pk=task).first()
-    if found is None:
-        raise TaskUnknown(f"the execution {owner.pk} has no task {task}")
+    found = executions.task_of(owner, task)
     page = page_of(visit, LogLine.objects.filter(task=found).order_by("id"), _LINES)
     going = found.ended_at is None and owner.ended_at is None
     facts = {"execution": owner, "policy": owner.policy, "task": found, "page": page, "going": going,

@@ -15,7 +15,7 @@ import audit
 from audit import Context
 from rbac.actors import Actor
 from replication import dispatch
-from replication.errors import AlreadyRunning, ExecutionUnknown, PolicyDisabled, PolicyUnknown
+from replication.errors import AlreadyRunning, ExecutionUnknown, PolicyDisabled, PolicyUnknown, TaskUnknown
 from replication.models import Execution, Policy, State, Task, Trigger
 
 _BATCH = 2000  # tasks stopped by one statement
@@ -50,6 +50,14 @@ def find(execution_id: int) -> Execution:
     if execution is None:
         raise ExecutionUnknown(f"there is no replication execution {execution_id}")
     return execution
+
+
+def task_of(execution: Execution, task_id: int) -> Task:
+    """TaskUnknown where the execution has no such task."""
+    task = Task.objects.filter(execution=execution, pk=task_id).first()
+    if task is None:
+        raise TaskUnknown(f"the execution {execution.pk} has no task {task_id}")
+    return task
 
 
 def _held(policy_id: int) -> Policy:
