@@ -44,14 +44,14 @@ class Ground:
         self.home, self.port, self.product, self.source = home, port, product, source
         self.replicator = Replicator(product)
 
-    def fill(self, client_of: Product | Peer, images: Images) -> None:
+    def fill(self, side: Product | Peer, images: Images) -> None:
         seen: set[tuple[str, str]] = set()
         for (repository, tag), image in images.items():
             for blob in image.blobs:
                 if (repository, blob.digest) not in seen:
-                    client_of.client.push_blob(repository, blob)
+                    side.client.push_blob(repository, blob)
                     seen.add((repository, blob.digest))
-            client_of.client.push_manifest(repository, tag, image)
+            side.client.push_manifest(repository, tag, image)
 
     def fill_both(self, images: Images) -> None:
         self.fill(self.product, images)

@@ -18,8 +18,6 @@ from bench.product import USER, Product, ProductError
 
 TIMEOUT = 900  # seconds
 POLL = 0.02
-WORKERS = ("replicator",)
-"""The pieces that carry replication out."""
 
 
 class Replicator:
@@ -79,8 +77,8 @@ class Replicator:
 
         def look() -> None:
             while not done.wait(0.1):
-                pids = [pid for name in WORKERS if (pid := self.product.stack.pid_of(name))]
-                seen[0] = max([seen[0], *(cpu.resident(process) for process in cpu.tree(pids))])
+                if pid := self.product.stack.pid_of("replicator"):
+                    seen[0] = max([seen[0], *(cpu.resident(process) for process in cpu.tree([pid]))])
 
         thread = threading.Thread(target=look)
         thread.start()

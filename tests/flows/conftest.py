@@ -17,6 +17,9 @@ from tests.flows.replicating import Site
 from tests.flows.stacks import Running, running_distribution, running_stack
 from tests.flows.strict import Document
 
+# The registries that are replicated with stand on this machine, too.
+NEIGHBOURS = {"ROADSTEAD_CONFIG_REPLICATION_LOCAL_ADDRESSES": "true"}
+
 
 @pytest.fixture(scope="session")
 def workspace() -> Iterator[Path]:
@@ -29,8 +32,8 @@ def workspace() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def stack(workspace: Path) -> Iterator[Running]:
-    # The balancers of the TLS stories stand on this machine, and so do the registries that are replicated to.
-    settings = {"ROADSTEAD_TRUSTED_PROXIES": "127.0.0.1", "ROADSTEAD_CONFIG_REPLICATION_LOCAL_ADDRESSES": "true"}
+    # The balancers of the TLS stories stand on this machine.
+    settings = {"ROADSTEAD_TRUSTED_PROXIES": "127.0.0.1"} | NEIGHBOURS
     with running_stack(workspace / "stack", durable=False, **settings) as running:
         yield running
 
@@ -122,14 +125,12 @@ def skopeo(tmp_path: Path) -> Skopeo:
 @pytest.fixture(scope="session")
 def near(workspace: Path) -> Iterator[Site]:
     """An installation that replicates; its pieces are killed now and then."""
-    with running_stack(
-        workspace / "near", durable=True, ROADSTEAD_CONFIG_REPLICATION_LOCAL_ADDRESSES="true"
-    ) as running:
+    with running_stack(workspace / "near", durable=True, **NEIGHBOURS) as running:
         yield Site(running)
 
 
 @pytest.fixture(scope="session")
 def far(workspace: Path) -> Iterator[Site]:
     """Another one."""
-    with running_stack(workspace / "far", durable=True, ROADSTEAD_CONFIG_REPLICATION_LOCAL_ADDRESSES="true") as running:
+    with running_stack(workspace / "far", durable=True, **NEIGHBOURS) as running:
         yield Site(running)

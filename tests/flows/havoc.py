@@ -44,6 +44,11 @@ def kill(stack: Running, piece: str) -> int | None:
     return pid
 
 
+def comes_again(stack: Running, piece: str, before: int | None) -> None:
+    """Wait for another process of a piece than the one that was killed."""
+    eventually(lambda: stack.pid_of(piece) not in {None, before}, f"{piece} was not started again")
+
+
 @contextmanager
 def frozen(stack: Running, piece: str) -> Iterator[None]:
     """Every process of a piece stopped: it still has its sockets, and never answers."""
@@ -144,7 +149,7 @@ def kill_at_random(pushers: Pushers, kills: int, seed: int) -> list[str]:
             pause.wait(chance.uniform(0.1, 1.5))
             before = kill(stack, piece)
             killed.append(piece)
-            eventually(lambda: stack.pid_of(piece) not in (None, before), f"{piece} was not started again")  # noqa: B023
+            comes_again(stack, piece, before)
     finally:
         pushers.enough.set()
         for thread in threads:

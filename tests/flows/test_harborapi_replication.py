@@ -18,11 +18,10 @@ from harborapi.models import (
 from tests.flows.conformance import pushes
 from tests.flows.content import image
 from tests.flows.harbor import number_in, unused
+from tests.flows.replicating import OVER
 from tests.flows.stacks import Running
 
 pytestmark = pytest.mark.anyio
-
-OVER = {"Succeed", "Failed", "Stopped"}
 
 
 @pytest.fixture

@@ -205,9 +205,10 @@ def test_two_hundred_artifacts_come_though_everything_is_killed(near: Site, far:
     for site, piece in chance.choices([(near, each) for each in NEAR] + [(far, each) for each in havoc.PIECES], k=40):
         pause.wait(chance.uniform(0.2, 2))
         before = site.stack.pid_of(piece)
-        kill_family(site, piece) if before else None
+        if before:
+            kill_family(site, piece)
         killed.append(piece)
-        eventually(lambda: site.stack.pid_of(piece) not in {None, before}, f"{piece} was not started again")  # noqa: B023
+        havoc.comes_again(site.stack, piece, before)
     for site in (near, far):
         site.stack.wait_until_it_answers()
     found = near.finished(number, seconds=300)

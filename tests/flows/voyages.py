@@ -6,7 +6,6 @@ Written into the database as rows, since states as these pass within moments. Th
 from __future__ import annotations
 
 import json
-from textwrap import dedent
 
 from tests.flows.stacks import Running
 from tests.flows.world import ATTACK
@@ -128,4 +127,4 @@ def _written(stack: Running, script: str) -> dict[str, int]:
 
 def forget(stack: Running) -> None:
     """All there is of replication, so that other stories find nothing of it."""
-    stack.manage("shell", stdin=dedent(_FORGET))
+    stack.manage("shell", stdin=_FORGET)

@@ -68,7 +68,10 @@ def test_a_blob_goes_up_whole_or_not_at_all(faults, cuts, forgiving, chunk, trie
     registry = troubled(faults, upload_cuts=cuts, forgiving=forgiving)
     client = RegistryClient(registry.url, tries=tries)
     points = list[Upload]()
-    source = lambda offset: iter([CONTENT[offset:]])  # noqa: E731
+
+    def source(offset):
+        return iter([CONTENT[offset:]])
+
     try:
         client.upload_blob("p/r", DIGEST, len(CONTENT), source, chunk=chunk, progress=points.append)
     except RegistryError as error:

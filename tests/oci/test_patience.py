@@ -148,6 +148,9 @@ def test_who_is_told_to_wait_makes_the_others_wait(memory):
 
 def test_an_upload_is_taken_up_after_a_wait(memory, patient, waits):
     memory.faults = [Reply(202, {"Location": "/v2/p/r/blobs/uploads/x"}), Reply(429, {"Retry-After": "5"}), Reply(404)]
-    source = lambda offset: iter([HELLO[offset:]])  # noqa: E731
+
+    def source(offset):
+        return iter([HELLO[offset:]])
+
     assert patient.upload_blob("p/r", DIGEST, len(HELLO), source) == DIGEST
     assert waits[0] == 5

@@ -9,20 +9,11 @@ import pytest
 from configuration import values
 from projects.models import ImmutableRule, Label, Member, Project, Robot
 from rbac.models import Role, Session, User
-from tests.people import PASSWORD, join, make_group, make_project, make_user
+from tests.people import PASSWORD, make_group, make_project, make_user
 from tests.portal.browser import HOST, Browser
 
 pytestmark = pytest.mark.django_db
 KEPT = r'name="kept" value="([^"]+)"'
-
-
-@pytest.fixture
-def browser() -> Browser:
-    """Of a project's administrator, who is no administrator of the system."""
-    made, project = Browser(), make_project("team")
-    join(project, make_user("grace"), "projectAdmin")
-    made.sign_in("grace")
-    return made
 
 
 @pytest.fixture

@@ -142,7 +142,7 @@ def test_an_administrator_gets_an_answer_to_anything(root, route, part, number, 
     with transaction.atomic():  # each begins with the same rows
         session = sessions.read(root.sid)
         assert session
-        fields = {**{name: value.encode(errors="replace").decode() for name, value in form.items()}}
+        fields = {name: value.encode(errors="replace").decode() for name, value in form.items()}
         fields["csrf_token"] = csrf.token(session.secret)
         answer = root.post(f"{path}?{asked}", fields) if is_post else root.get(f"{path}?{asked}")
         transaction.set_rollback(True)

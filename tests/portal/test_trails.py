@@ -9,7 +9,7 @@ import pytest
 
 import audit
 from audit.models import AuditRecord
-from tests.people import CONTEXT, join, make_project, make_user
+from tests.people import CONTEXT
 from tests.portal.browser import Browser
 
 pytestmark = pytest.mark.django_db
@@ -19,14 +19,6 @@ LOGS = "/projects/team/logs"
 def record(number: int, **more: str) -> None:
     said: dict[str, Any] = {"actor": "alice", "operation": "create", "resource_type": "tag", "project": "team", **more}
     audit.record(resource=f"team/app:v{number}", context=CONTEXT, **said)
-
-
-@pytest.fixture
-def browser() -> Browser:
-    made, project = Browser(), make_project("team")
-    join(project, make_user("grace"), "projectAdmin")
-    made.sign_in("grace")
-    return made
 
 
 def shown(browser: Browser, path: str) -> list[str]:

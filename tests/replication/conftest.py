@@ -9,15 +9,15 @@ from django.db import connection
 
 from audit import Context
 from configuration import values
-from oci.client import RegistryClient
-from oci.digest import Digest
 from oci.registry import MemoryRegistry
 from projects.models import Project
 from rbac.actors import SYSTEM
 from replication import connecting, dispatch, executions, planning, running, sweeper
-from replication.models import Endpoint, Execution, Policy, Task
+from replication.models import Endpoint, Execution, Policy, Task, Trigger
 from tests.backend import connect, distribution, door, own_distribution, project, shared_distribution, upstream
+from tests.flows.conformance import pushes
 from tests.flows.content import Content
+from tests.flows.wire import Wire
 from tests.oci.distribution import Distribution
 
 __all__ = ["connect", "distribution", "door", "own_distribution", "project", "shared_distribution", "upstream"]
@@ -138,15 +138,18 @@ def bench(transactional_db, upstream, project, messages, threads_end, monkeypatc
     return Bench(messages, project)
 
 
+@pytest.fixture
+def follow(bench, remote, door):
+    """A policy that follows what happens at the door."""
+
+    def make(**fields):
+        fields = {"names": door.repository, "trigger": Trigger.EVENT_BASED, "override": True} | fields
+        return bench.policy(destination=bench.endpoint(remote.url), **fields)
+
+    return make
+
+
 def fill(url: str, repository: str, content: Content) -> Content:
     """Push content to a registry elsewhere."""
-    client = RegistryClient(url)
-    for digest, payload in content.blobs.items():
-        client.commit_upload(client.start_upload(repository), Digest.parse(digest), payload)
-    for manifest in content.manifests:
-        client.put_manifest(repository, Digest.parse(manifest.digest), manifest.media_type, manifest.payload)
-    for tag, digest in content.tags.items():
-        manifest = content.manifest(digest)
-        client.put_manifest(repository, tag, manifest.media_type, manifest.payload)
-    client.close()
+    pushes.push_content(Wire(url), repository, content)
     return content

@@ -1,7 +1,5 @@
 """What happens here is followed: pushes, tags and deletions, by those policies that want them and nobody else."""
 
-import pytest
-
 from artifacts import copying, manifests, repositories, tagging
 from audit import Context
 from oci.digest import Digest
@@ -11,17 +9,6 @@ from replication.models import Event, Execution, State, Task, Trigger
 from tests.door import image, unique
 from tests.flows.content import Content
 from tests.people import CONTEXT, make_project
-
-
-@pytest.fixture
-def follow(bench, remote, door):
-    """A policy that follows what happens at the door."""
-
-    def make(**fields):
-        fields = {"names": door.repository, "trigger": Trigger.EVENT_BASED, "override": True} | fields
-        return bench.policy(destination=bench.endpoint(remote.url), **fields)
-
-    return make
 
 
 def settle(bench) -> list[Execution]:

@@ -15,6 +15,7 @@ from replication.errors import AlreadyRunning, PolicyDisabled
 from replication.models import Execution, LogLine, State, Task, Transfer
 from tests.door import image
 from tests.flows.content import Content
+from tests.flows.stacks import eventually
 from tests.replication.conftest import fill
 
 
@@ -102,14 +103,6 @@ class Worker(threading.Thread):
         connection.close()
 
 
-def wait_for(condition) -> None:
-    for _ in range(600):
-        if condition():
-            return
-        threading.Event().wait(0.05)
-    raise AssertionError("it didn't come to that")
-
-
 def test_a_blob_that_goes_slowly_is_stopped_on_its_way_and_gone_on_with_later(bench, policy, door, elsewhere):
     door.push(large())
     policy.destination.url = elsewhere.url
@@ -120,7 +113,7 @@ def test_a_blob_that_goes_slowly_is_stopped_on_its_way_and_gone_on_with_later(be
     bench.deliver()
     task = bench.tasks(execution)[0]
     worker = Worker(task)
-    wait_for(lambda: Task.objects.get(pk=task.pk).bytes_sent > 0)
+    eventually(lambda: Task.objects.get(pk=task.pk).bytes_sent > 0, "nothing is on its way")
     seen = executions.progress(bench.seen(execution))
     assert seen.at_work == 1
     assert 0 < seen.bytes_done < seen.bytes_total
@@ -162,7 +155,7 @@ def test_a_registry_that_does_not_answer_holds_up_no_stop(bench, policy, door):
         execution = bench.start(policy)
         bench.deliver()
         worker = Worker(bench.tasks(execution)[0])
-        wait_for(lambda: any(method == "PUT" for method, _ in silent.calls))
+        eventually(lambda: any(method == "PUT" for method, _ in silent.calls), "no upload ends")
         stop(execution)
         worker.join(30)
         assert not worker.is_alive()
@@ -181,7 +174,7 @@ def test_a_worker_that_is_shut_down_lets_go_and_another_goes_on_at_once(bench, p
     task = bench.tasks(execution)[0]
     bench.messages.clear()
     worker = Worker(task)
-    wait_for(lambda: Task.objects.get(pk=task.pk).bytes_sent > 0)
+    eventually(lambda: Task.objects.get(pk=task.pk).bytes_sent > 0, "nothing is on its way")
     with monkeypatch.context() as shutdown:
         shutdown.setattr(leaving, "asked", lambda: True)
         worker.join(30)

@@ -21,9 +21,10 @@ from replication import claims, executions, running
 from replication.models import LogLine, State, Task, Transfer
 from tests.door import Door, image, unique
 from tests.flows.content import Content
+from tests.flows.stacks import eventually
 from tests.people import make_project
 from tests.replication.conftest import fill
-from tests.replication.test_executions import Worker, large, wait_for
+from tests.replication.test_executions import Worker, large
 
 
 def uploads(registry: MemoryRegistry) -> int:
@@ -58,7 +59,7 @@ def test_a_worker_that_was_taken_for_dead_and_its_heir_leave_the_content_whole(b
     bench.deliver()
     task = only_task(execution)
     sleeper = Worker(task)
-    wait_for(lambda: Task.objects.get(pk=task.pk).bytes_sent > 100_000)
+    eventually(lambda: Task.objects.get(pk=task.pk).bytes_sent > 100_000, "nothing is on its way")
     for rows in (Task.objects.filter(pk=task.pk), Transfer.objects.filter(done_at=None)):
         rows.update(lease_until=Now() - timedelta(seconds=60))
     policy.speed = -1
@@ -86,7 +87,7 @@ def test_an_upload_into_this_registry_goes_on_where_it_broke_off(bench, elsewher
     bench.deliver()
     task = only_task(execution)
     worker = Worker(task)
-    wait_for(lambda: Task.objects.get(pk=task.pk).bytes_sent > 200_000)
+    eventually(lambda: Task.objects.get(pk=task.pk).bytes_sent > 200_000, "nothing is on its way")
     executions.stop(execution, actor=SYSTEM, context=Context())
     worker.join(30)
     bench.work()

@@ -17,7 +17,7 @@ from replication.adapters.base import Listed
 from replication.copying import Copy
 from replication.errors import PolicyInUse
 from replication.journal import Journal
-from replication.models import Event, Execution, LogLine, State, Task, Trigger
+from replication.models import Event, Execution, LogLine, State, Task
 from replication.policies import Content
 from replication.pulse import _beat
 from replication.work import Work
@@ -25,17 +25,6 @@ from tests.door import image, unique
 from tests.people import CONTEXT
 from tests.replication.conftest import fill
 from tests.replication.test_executions import stop
-
-
-@pytest.fixture
-def follow(bench, remote, door):
-    """A policy that follows what happens at the door."""
-
-    def make(**fields):
-        fields = {"names": door.repository, "trigger": Trigger.EVENT_BASED, "override": True} | fields
-        return bench.policy(destination=bench.endpoint(remote.url), **fields)
-
-    return make
 
 
 class Ahead(datetime):
