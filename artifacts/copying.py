@@ -22,6 +22,7 @@ from oci.client import BlobInfo
 from oci.digest import Digest
 from oci.errors import ManifestUnknown, PreconditionFailed, Unavailable
 from oci.referrers import tags_of
+from projects.models import Project
 from rbac.actors import Actor
 
 MOST = 2000  # manifests in one copy: the client waits some milliseconds for each, and for each of its blobs
@@ -38,20 +39,9 @@ def copy(source: str, reference: Digest | str, target: str, *, actor: Actor, con
     """
     project = push.project_for(target)
     with _held(source, target):
-        root = _find(source, reference)
-        if source == target:
-            return Digest.parse(root.digest)
-        graph = _collect(root)
-        order = graph.bottom_up()
-        limits.foresee(project, usage.contents_of(order))
-        for manifest_id in order:
-            _carry(source, target, manifest_id)
-        with push.arrival(project, target) as coming:
-            for manifest_id in order:
-                _write(coming, manifest_id)
-            copied = _in(coming.repository, root.digest)
-            _tag(coming, copied, _tags(root, reference), actor, context, source=f"{source}@{root.digest}")
-            _tag_belongings(coming, graph.belongings)
+        root = find(source, reference)
+        if source != target:
+            write(carry(project, root, target), reference, actor=actor, context=context)
     return Digest.parse(root.digest)
 
 
@@ -64,8 +54,9 @@ def _held(*names: str) -> Iterator[None]:
         yield
 
 
-def _find(source: str, reference: Digest | str) -> Manifest:
-    rows = Manifest.objects.filter(repository__name=source).defer("payload")
+def find(source: str, reference: Digest | str) -> Manifest:
+    """The artifact to be copied; ManifestUnknown."""
+    rows = Manifest.objects.filter(repository__name=source).select_related("repository").defer("payload")
     by = {"digest": str(reference)} if isinstance(reference, Digest) else {"tags__name": reference}
     found = rows.filter(**by).first()
     if found is None:
@@ -74,7 +65,7 @@ def _find(source: str, reference: Digest | str) -> Manifest:
 
 
 @dataclass(slots=True)
-class _Graph:
+class Graph:
     """What is copied, by the ids of the source's rows."""
 
     parts: dict[int, list[int]] = field(default_factory=dict)  # what each names, if it is an index
@@ -85,9 +76,41 @@ class _Graph:
         return list(TopologicalSorter(self.parts).static_order())
 
 
-def _collect(root: Manifest) -> _Graph:
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """An artifact whose bytes, and those of all that hangs on it, are in the target's part of the store."""
+
+    project: Project
+    target: str
+    root: Manifest
+    source: str
+    graph: Graph
+
+
+def carry(project: Project, root: Manifest, target: str) -> Carried:
+    """Bring the bytes. The caller keeps deletions out of both repositories until the rows are written."""
+    carried = Carried(project, target, root, root.repository.name, _collect(root))
+    order = carried.graph.bottom_up()
+    limits.foresee(project, usage.contents_of(order))
+    for manifest_id in order:
+        _carry(carried.source, target, manifest_id)
+    return carried
+
+
+def write(carried: Carried, reference: Digest | str, *, actor: Actor, context: audit.Context) -> None:
+    """Write all rows of what was carried, and its tags: one transaction."""
+    root, graph, source = carried.root, carried.graph, f"{carried.source}@{carried.root.digest}"
+    with push.arrival(carried.project, carried.target) as coming:
+        for manifest_id in graph.bottom_up():
+            _write(coming, manifest_id)
+        copied = _in(coming.repository, root.digest)
+        _tag(coming, copied, _tags(root, reference), actor, context, source=source)
+        _tag_belongings(coming, graph.belongings)
+
+
+def _collect(root: Manifest) -> Graph:
     """All that hangs on a manifest, wave by wave: parts of indexes, referrers, and what a tag says belongs to it."""
-    graph, wave = _Graph(), {root.pk: root.digest}
+    graph, wave = Graph(), {root.pk: root.digest}
     while wave:
         graph.parts |= {manifest_id: [] for manifest_id in wave}
         fresh = _mentioned(graph, wave) | _referring(root.repository_id, wave.values())
@@ -100,7 +123,7 @@ def _collect(root: Manifest) -> _Graph:
     return graph
 
 
-def _mentioned(graph: _Graph, wave: Collection[int]) -> dict[int, str]:
+def _mentioned(graph: Graph, wave: Collection[int]) -> dict[int, str]:
     """The parts of the indexes in a wave, noted in the graph."""
     found: dict[int, str] = {}
     children = ManifestChild.objects.filter(parent__in=wave).values_list("parent", "child", "child__digest")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from django.db import OperationalError, transaction
 import audit
 from artifacts import listed, store, tagging, turns, usage
 from artifacts.changes import DELETE, Change, tell
-from artifacts.models import BlobLink, Manifest, ManifestChild, Tag
+from artifacts.models import BlobLink, Manifest, ManifestChild, Repository, Tag
 from artifacts.upstream import registry
 from db.locks import advisory_lock
 from db.prepared import fetch
@@ -82,11 +82,33 @@ def delete(repository: str, digest: Digest, *, actor: Actor, context: audit.Cont
             if held is None or row is None:
                 raise ManifestUnknown(detail={"name": repository, "reference": str(digest)})
             gone = _with_referrers(row)
-            tagging.check_may_go(held, Tag.objects.filter(manifest__in=[each.pk for each in gone]))
-            with usage.released(held.project_id, [each.pk for each in gone]):
-                _delete_rows(repository, gone, actor=actor, context=context)
-        for manifest in gone:
-            _delete_upstream(repository, Digest.parse(manifest.digest))
+            remove(held, gone, actor=actor, context=context)
+        erase(repository, gone)
+
+
+def remove(
+    held: Repository,
+    gone: list[Manifest],
+    *,
+    actor: Actor,
+    context: audit.Context,
+    detail: Mapping[str, str] | None = None,
+) -> None:
+    """Delete the rows of manifests, with their tags; `detail` joins the records. Denied while an index that stays names
+    one, PreconditionFailed while a tag is immutable.
+
+    The caller has the repository's turn, and keeps pushes out of it by its lock until `erase` is done.
+    """
+    ids = [manifest.pk for manifest in gone]
+    tagging.check_may_go(held, Tag.objects.filter(manifest__in=ids))
+    with usage.released(held.project_id, ids):
+        _delete_rows(held.name, gone, actor=actor, context=context, detail=detail or {})
+
+
+def erase(repository: str, gone: list[Manifest]) -> None:
+    """Take what was removed out of the store."""
+    for manifest in gone:
+        _delete_upstream(repository, Digest.parse(manifest.digest))
 
 
 def take_back(repository: str, digest: Digest) -> None:
@@ -112,7 +134,9 @@ def _with_referrers(manifest: Manifest) -> list[Manifest]:
     return list(found.values())
 
 
-def _delete_rows(repository: str, gone: list[Manifest], *, actor: Actor, context: audit.Context) -> None:
+def _delete_rows(
+    repository: str, gone: list[Manifest], *, actor: Actor, context: audit.Context, detail: Mapping[str, str]
+) -> None:
     ids = [manifest.pk for manifest in gone]
     parent = ManifestChild.objects.filter(child_id__in=ids).exclude(parent_id__in=ids).select_related("parent").first()
     if parent is not None:
@@ -120,7 +144,9 @@ def _delete_rows(repository: str, gone: list[Manifest], *, actor: Actor, context
     for manifest in gone:
         tell(Change(DELETE, repository, manifest.digest))
     children = ManifestChild.objects.filter(parent_id__in=ids)
-    freed = set(children.values_list("child_id", flat=True)).difference(ids)
+    digests = [manifest.digest for manifest in gone]
+    referring = Manifest.objects.filter(repository=gone[0].repository_id, subject__in=digests)
+    freed = {*children.values_list("child_id", flat=True), *referring.values_list("pk", flat=True)}.difference(ids)
     children.delete()
     Manifest.objects.filter(pk__in=ids).delete()
     listed.settle(gone[0].repository_id, freed, gone=sum(manifest.listed for manifest in gone))
@@ -132,6 +158,7 @@ def _delete_rows(repository: str, gone: list[Manifest], *, actor: Actor, context
             resource=f"{repository}@{manifest.digest}",
             project=project_of(repository),
             context=context,
+            detail=dict(detail),
         )
 
 

@@ -113,6 +113,7 @@ urlpatterns = [
     path(f"{_ARTIFACT}/tags", marking.add_tag, name="add-tag"),
     path(f"{_ARTIFACT}/labels", marking.labels, name="labels-of-artifact"),
     path(f"{_ARTIFACT}/copy", copying.copy, name="copy-artifact"),
+    path(f"{_ARTIFACT}/move", copying.move, name="move-artifact"),
     path(f"{_ARTIFACT}/additions/<str:addition>", artifacts.addition, name="addition"),
     path(f"{_REPOSITORY}/-/tags/<str:tag>/delete", marking.delete_tag, name="delete-tag"),
     path(f"{_REPOSITORY}/-/describe", repositories.describe, name="describe-repository"),

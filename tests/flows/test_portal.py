@@ -45,6 +45,7 @@ PAGES = {
     "artifact": f"{_SHOP}/-/artifacts/{{}}",
     "artifact-labels": f"{_SHOP}/-/artifacts/{{}}/labels",
     "artifact-copy": f"{_SHOP}/-/artifacts/{{}}/copy",
+    "artifact-move": f"{_SHOP}/-/artifacts/{{}}/move",
     "members": f"{_WEB}/members",
     "member-new": f"{_WEB}/members/new",
     "robots": f"{_WEB}/robots",
