@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.db import IntegrityError, transaction
 
 import audit
@@ -10,6 +12,7 @@ from oci.errors import ManifestUnknown
 from oci.reference import project_of
 from projects import labels
 from projects.errors import LabelUnknown
+from projects.models import Label, Project
 from rbac.actors import Actor
 
 
@@ -52,6 +55,23 @@ def take_off(repository: Repository, digest: str, label_id: int, *, actor: Actor
     if mark is None or not mark.delete()[0]:
         raise NotLabelled(f"{repository.name}@{digest} has no label {label_id}")
     _record("delete", mark, actor, context)
+
+
+def marked_with(label: Label, most: int) -> list[int]:
+    """The manifests (ids) that have a label, up to so many."""
+    return list(label.marks.order_by("pk").values_list("manifest", flat=True)[:most])
+
+
+@transaction.atomic
+def restore(
+    text: labels.Text, manifests: Sequence[int], *, project: Project | None, actor: Actor, context: audit.Context
+) -> Label:
+    """Make a label once more that was deleted, on the manifests (ids) that had it and are there still. LabelExists."""
+    label = labels.create(text, project=project, actor=actor, context=context)
+    rows = Manifest.objects.filter(pk__in=manifests).select_related("repository").defer("payload").order_by("pk")
+    for row in rows.filter(repository__project=project) if project else rows:
+        put_on(row.repository, row.digest, label.pk, actor=actor, context=context)
+    return label
 
 
 def _record(operation: str, mark: ArtifactLabel, actor: Actor, context: audit.Context) -> None:

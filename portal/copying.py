@@ -15,7 +15,9 @@ from oci.reference import parse_repository
 from portal import rooms
 from portal.forms import TYPED, PortalForm, Text
 from portal.rooms import Room
+from portal.undo import Facts, Undo, way
 from portal.visit import Visit, visited
+from projects import actions
 
 
 class Target(PortalForm):
@@ -59,7 +61,7 @@ def move(visit: Visit, name: str, repository: str, digest: str) -> HttpResponse:
         return full
 
     if visit.is_post and (made := form.attempt(carry)):
-        return _arrived(visit, made, found.digest, _("Moved to %(name)s."))
+        return _arrived(visit, made, found.digest, _("Moved to %(name)s."), _way_back(room, held, found, made))
     words = _(
         "It leaves this repository with its tags, its parts and all that refers to it. Who pulls it from here is"
         " refused. Labels of this project stay behind when it goes to another."
@@ -73,9 +75,25 @@ def _target(visit: Visit, given: dict[str, str]) -> str:
     return parse_repository(f"{target.project.name}/{given['repository']}")
 
 
-def _arrived(visit: Visit, made: str, digest: str, said: str) -> HttpResponse:
+def _arrived(visit: Visit, made: str, digest: str, said: str, undo: Undo | None = None) -> HttpResponse:
     project, _separator, rest = made.partition("/")
-    return visit.to("artifact", project, rest, digest, said=said % {"name": made})
+    return visit.to("artifact", project, rest, digest, said=said % {"name": made}, undo=undo)
+
+
+def _way_back(room: Room, held: Repository, found: Manifest, made: str) -> Undo | None:
+    if "artifact:create" not in room.rights:
+        return None
+    facts = {"from": made, "digest": found.digest, "to": held.name}
+    return Undo("move", actions.find(made.partition("/")[0]), facts)
+
+
+@way("move", "artifact:delete")
+def _move_back(visit: Visit, facts: Facts) -> str:
+    for name, permission in ((facts["from"], "artifact:delete"), (facts["to"], "artifact:create")):
+        rooms.enter(visit, name.partition("/")[0], permission)
+    digest = Digest.parse(facts["digest"])
+    moving.move(facts["from"], digest, facts["to"], actor=visit.actor, context=visit.context)
+    return _("Moved back to %(name)s.") % {"name": facts["to"]}
 
 
 def _form(

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 from portal import confirming, errors
 from portal.forms import PortalForm, Text
 from portal.lists import page_of
+from portal.undo import Facts, Undo, way
 from portal.visit import Visit, visited
 from rbac import actions, groups
 from rbac.models import Group
@@ -99,7 +100,16 @@ def take_out(visit: Visit, group_id: int) -> HttpResponse:
     found = _find(group_id)
     user = actions.find_user(visit.request.POST.get("username", ""))
     actions.remove_from_group(found, user, actor=visit.actor, context=visit.context)
-    return visit.to("group", found.pk, said=_("%(name)s is out of the group.") % {"name": user.username})
+    undo = Undo("take-out", SYSTEM_SCOPE, {"group": found.pk, "username": user.username})
+    return visit.to("group", found.pk, said=_("%(name)s is out of the group.") % {"name": user.username}, undo=undo)
+
+
+@way("take-out", "user-group:update")
+def _put_in_again(visit: Visit, facts: Facts) -> str:
+    visit.require("user-group:update", SYSTEM_SCOPE)
+    user = actions.find_user(facts["username"])
+    actions.add_to_group(_find(facts["group"]), user, actor=visit.actor, context=visit.context)
+    return _("%(name)s is in the group again.") % {"name": user.username}
 
 
 @visited("GET", "HEAD", "POST")

@@ -14,6 +14,7 @@ from artifacts import previews
 from portal import confirming, errors, rooms
 from portal.forms import TYPED, PortalForm, Text
 from portal.rooms import Room
+from portal.undo import Facts, Undo, way
 from portal.visit import Visit, visited
 from projects import immutability
 from projects.errors import InvalidImmutableRule
@@ -45,6 +46,11 @@ def _selectors(given: Any) -> tuple[Selector, Selector]:
         Selector(str(given.get("repository_decoration", "")), str(given.get("repository_pattern", ""))),
         Selector(str(given.get("tag_decoration", "")), str(given.get("tag_pattern", ""))),
     )
+
+
+def _shown(rule: ImmutableRule) -> dict[str, str]:
+    """The rule as the form has it."""
+    return {field: getattr(rule, field) for field in RuleForm.base_fields}
 
 
 @visited("GET", "HEAD")
@@ -86,8 +92,7 @@ def new(visit: Visit, name: str) -> HttpResponse:
 def edit(visit: Visit, name: str, rule_id: int) -> HttpResponse:
     room = rooms.enter(visit, name, "immutable-tag:update")
     rule = _find(room, rule_id)
-    shown = {field: getattr(rule, field) for field in RuleForm.base_fields}
-    form = RuleForm(visit.posted, initial=shown)
+    form = RuleForm(visit.posted, initial=_shown(rule))
 
     def change(given: dict[str, str]) -> bool:
         repositories, tags = _selectors(given)
@@ -113,7 +118,16 @@ def switch(visit: Visit, name: str, rule_id: int) -> HttpResponse:
     disabled = visit.request.POST.get("disabled") == "true"
     immutability.change(room.project, rule_id, disabled=disabled, actor=visit.actor, context=visit.context)
     said = _("The rule is switched off.") if disabled else _("The rule is in force.")
-    return visit.to("rules", name, said=said)
+    undo = Undo("switch-rule", room.project, {"project": name, "rule": rule_id, "disabled": not disabled})
+    return visit.to("rules", name, said=said, undo=undo)
+
+
+@way("switch-rule", "immutable-tag:update")
+def _switch_back(visit: Visit, facts: Facts) -> str:
+    room = rooms.enter(visit, facts["project"], "immutable-tag:update")
+    disabled = bool(facts["disabled"])
+    immutability.change(room.project, facts["rule"], disabled=disabled, actor=visit.actor, context=visit.context)
+    return _("The rule is switched off again.") if disabled else _("The rule is in force again.")
 
 
 @visited("GET", "HEAD", "POST")
@@ -131,7 +145,20 @@ def delete(visit: Visit, name: str, rule_id: int) -> HttpResponse:
         then=reverse("rules", args=[name]),
         said=_("The rule is deleted."),
         section="projects",
+        undo=Undo("delete-rule", room.project, {"project": name, **_kept(rule)}),
     )
+
+
+def _kept(rule: ImmutableRule) -> dict[str, Any]:
+    return {"disabled": rule.disabled, "priority": rule.priority, **_shown(rule)}
+
+
+@way("delete-rule", "immutable-tag:create")
+def _create_again(visit: Visit, facts: Facts) -> str:
+    room = rooms.enter(visit, facts["project"], "immutable-tag:create")
+    more: Any = {"disabled": facts["disabled"], "priority": facts["priority"]}
+    immutability.create(room.project, *_selectors(facts), **more, actor=visit.actor, context=visit.context)
+    return _("The rule is there again, switched off.") if facts["disabled"] else _("The rule is in force again.")
 
 
 def _find(room: Room, rule_id: int) -> ImmutableRule:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import forms
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from artifacts import labelling
 from portal import confirming, errors
 from portal.forms import PortalForm, Text
 from portal.lists import page_of
 from portal.scopes import Scope, entered
+from portal.undo import Facts, Undo, way
 from portal.visit import Visit, visited
 from projects import labels
 from projects.models import Label
 
 _COLOR = "#4263eb"
+_MOST = 150  # artifacts that a deleted label is put on again
 
 
 class LabelText(PortalForm):
@@ -85,7 +90,26 @@ def delete(visit: Visit, label_id: int, name: str = "") -> HttpResponse:
         then=scope.url("labels"),
         said=_("The label %(name)s is deleted.") % {"name": label.name},
         section=scope.section("labels"),
+        undo=_way_back(scope, label) if visit.is_post else None,
     )
+
+
+def _way_back(scope: Scope, label: Label) -> Undo | None:
+    """None where so many artifacts have it that they can't be kept in mind."""
+    marked = labelling.marked_with(label, _MOST + 1)
+    if len(marked) > _MOST:
+        return None
+    facts = {"project": scope.project.name if scope.project else "", "marked": marked, "name": label.name,
+             "description": label.description, "color": label.color}  # fmt: skip
+    return Undo("delete-label", scope.place, facts)
+
+
+@way("delete-label", "label:create")
+def _create_again(visit: Visit, facts: Facts) -> str:
+    scope = entered(visit, facts["project"], "label:create")
+    by: Any = {"project": scope.project, "actor": visit.actor, "context": visit.context}
+    labelling.restore(_text(dict(facts)), facts["marked"], **by)
+    return _("The label %(name)s is there again, on the artifacts that had it.") % {"name": facts["name"]}
 
 
 def _find(scope: Scope, label_id: int) -> Label:

@@ -13,6 +13,7 @@ from artifacts.models import Tag
 from oci.reference import parse_tag
 from portal import confirming, errors, rooms
 from portal.forms import TYPED, PortalForm, Text
+from portal.undo import Facts, Undo, way
 from portal.visit import Visit, id_in, visited
 from projects.labels import usable_in
 
@@ -51,6 +52,7 @@ def delete_tag(visit: Visit, name: str, repository: str, tag: str) -> HttpRespon
     found = Tag.objects.filter(repository=held, name=parse_tag(tag)).select_related("manifest").first()
     if found is None:
         raise errors.NoPage(_("There is no tag %(name)s.") % {"name": tag[:128]})
+    where = {"project": name, "repository": repository}
     home = reverse("artifact", args=[name, repository, found.manifest.digest])
     return confirming.confirmed(
         visit,
@@ -63,7 +65,16 @@ def delete_tag(visit: Visit, name: str, repository: str, tag: str) -> HttpRespon
         then=home,
         said=_("The tag %(name)s is deleted.") % {"name": found.name},
         section="projects",
+        undo=Undo("delete-tag", room.project, {**where, "digest": found.manifest.digest, "tag": found.name}),
     )
+
+
+@way("delete-tag", "tag:create")
+def _set_again(visit: Visit, facts: Facts) -> str:
+    room = rooms.enter(visit, facts["project"], "tag:create")
+    held = rooms.repository(room, facts["repository"])
+    tagging.create(held.name, facts["digest"], facts["tag"], actor=visit.actor, context=visit.context)
+    return _("The tag %(name)s is set again.") % {"name": facts["tag"]}
 
 
 @visited("GET", "HEAD", "POST")
@@ -74,10 +85,23 @@ def labels(visit: Visit, name: str, repository: str, digest: str) -> HttpRespons
     found = rooms.artifact(held, digest)
     if visit.is_post:
         label = id_in(visit.request.POST.get("label", ""))
-        deed = labelling.put_on if visit.request.POST.get("on") == "true" else labelling.take_off
+        is_on = visit.request.POST.get("on") == "true"
+        deed = labelling.put_on if is_on else labelling.take_off
         deed(held, found.digest, label, actor=visit.actor, context=visit.context)
-        return visit.to("labels-of-artifact", name, repository, found.digest)
+        facts = {"project": name, "repository": repository, "digest": found.digest, "label": label, "on": not is_on}
+        said = _("The label is on it.") if is_on else _("The label is taken off.")
+        undo = Undo("label-artifact", room.project, facts)
+        return visit.to("labels-of-artifact", name, repository, found.digest, said=said, undo=undo)
     usable = usable_in(room.project.pk).order_by("name")[:_MOST]
     on = set(found.marks.values_list("label", flat=True))
     facts = {"repository": held, "artifact": found, "choices": [(label, label.pk in on) for label in usable]}
     return room.show("labels_of_artifact", "project", facts)
+
+
+@way("label-artifact", "artifact-label:create")
+def _mark_otherwise(visit: Visit, facts: Facts) -> str:
+    room = rooms.enter(visit, facts["project"], "artifact-label:create")
+    held = rooms.repository(room, facts["repository"])
+    deed = labelling.put_on if facts["on"] else labelling.take_off
+    deed(held, facts["digest"], facts["label"], actor=visit.actor, context=visit.context)
+    return _("The label is on it again.") if facts["on"] else _("The label is off it again.")

@@ -14,6 +14,7 @@ from portal.forms import TYPED, PortalForm, Text
 from portal.lists import page_of
 from portal.rooms import Room
 from portal.templatetags.portal import role as role_words
+from portal.undo import Facts, Undo, way
 from portal.visit import Visit, id_in, visited
 from projects import actions
 from projects.models import Member
@@ -77,10 +78,20 @@ def _who(visit: Visit, kind: str, name: str) -> User | Group:
 def change_role(visit: Visit, name: str, member_id: int) -> HttpResponse:
     room = rooms.enter(visit, name, "member:update")
     member = _find(room, member_id)
+    before = member.role_id
     role = _role(id_in(visit.request.POST.get("role", "")))
     actions.change_role(member, role, actor=visit.actor, context=visit.context)
     words = _("%(name)s is %(role)s now.") % {"name": _named(member), "role": role_words(role.name)}
-    return visit.to("members", name, said=words)
+    undo = Undo("change-role", room.project, {"project": name, "member": member.pk, "role": before})
+    return visit.to("members", name, said=words, undo=undo if before != role.pk else None)
+
+
+@way("change-role", "member:update")
+def _change_back(visit: Visit, facts: Facts) -> str:
+    member = _find(rooms.enter(visit, facts["project"], "member:update"), facts["member"])
+    role = _role(facts["role"])
+    actions.change_role(member, role, actor=visit.actor, context=visit.context)
+    return _("%(name)s is %(role)s again.") % {"name": _named(member), "role": role_words(role.name)}
 
 
 @visited("GET", "HEAD", "POST")
@@ -99,7 +110,28 @@ def remove(visit: Visit, name: str, member_id: int) -> HttpResponse:
         then=reverse("members", args=[name]),
         said=_("%(name)s is no member any more.") % {"name": who},
         section="projects",
+        undo=Undo("remove-member", room.project, {"project": name, "role": member.role_id, **_party(member)}),
     )
+
+
+def _party(member: Member) -> dict[str, int]:
+    return {USER: member.user_id} if member.user_id else {GROUP: member.group_id or 0}
+
+
+@way("remove-member", "member:create")
+def _add_again(visit: Visit, facts: Facts) -> str:
+    room = rooms.enter(visit, facts["project"], "member:create")
+    who = _still_there(facts)
+    actions.add_member(room.project, who, _role(facts["role"]), actor=visit.actor, context=visit.context)
+    return _("%(name)s is a member again.") % {"name": who}
+
+
+def _still_there(facts: Facts) -> User | Group:
+    user = User.objects.filter(pk=facts.get(USER, 0)).first()
+    found = user or Group.objects.filter(pk=facts.get(GROUP, 0)).first()
+    if found is None:
+        raise errors.NoPage(_("There is no such user or group any more."))
+    return found
 
 
 def _find(room: Room, member_id: int) -> Member:

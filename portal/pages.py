@@ -47,6 +47,7 @@ def page(*methods: str) -> Callable[[View[Names]], View[Names]]:
             with languages.speaking(request) as language:
                 try:
                     if request.method not in methods:
+                        session_of(request)  # the page that says so is that of whoever has signed in
                         raise errors.WrongMethod  # noqa: TRY301
                     response = view(request, *args, **names)
                 except Exception as error:  # every failure is an answer
@@ -82,8 +83,8 @@ def show(
     session: Carried | None = None,
 ) -> HttpResponse:
     """A page. What was to be said once is said by it."""
-    words = "" if is_partial(request) else flash.said(request)
-    known = {**_surroundings(request), **of_session(session), "said": words, **(facts or {})}
+    words, undo = ("", "") if is_partial(request) else flash.said(request)
+    known = {**_surroundings(request), **of_session(session), "said": words, "undo": undo, **(facts or {})}
     response = render(request, f"portal/{template}.html", known, status=status)
     if words:
         flash.forget(response)

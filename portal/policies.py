@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from portal import confirming, errors
 from portal.lists import page_of
 from portal.policy_form import CRONS, PULL, PolicyForm, words_of
+from portal.undo import Facts, Undo, way
 from portal.visit import Visit, id_in, visited
 from rbac.policy import SYSTEM_SCOPE, can
 from replication import cron, executions, overview, policies, previews
@@ -178,7 +179,16 @@ def switch(visit: Visit, policy: int) -> HttpResponse:
     enabled = visit.request.POST.get("enabled") == "true"
     policies.switch(policy, enabled=enabled, actor=visit.actor, context=visit.context)
     said = _("The policy is enabled.") if enabled else _("The policy is disabled. What goes on already goes on.")
-    return visit.to("policy", policy, said=said)
+    undo = Undo("switch-policy", SYSTEM_SCOPE, {"policy": policy, "enabled": not enabled})
+    return visit.to("policy", policy, said=said, undo=undo)
+
+
+@way("switch-policy", "replication-policy:update")
+def _switch_back(visit: Visit, facts: Facts) -> str:
+    visit.require("replication-policy:update", SYSTEM_SCOPE)
+    enabled = bool(facts["enabled"])
+    policies.switch(facts["policy"], enabled=enabled, actor=visit.actor, context=visit.context)
+    return _("The policy is enabled again.") if enabled else _("The policy is disabled again.")
 
 
 @visited("GET", "HEAD", "POST")

@@ -13,6 +13,7 @@ from portal import confirming, rooms
 from portal.forms import TYPED, PortalForm, Text
 from portal.lists import ordered, page_of
 from portal.pages import own_path
+from portal.undo import Facts, Undo, way
 from portal.visit import Visit, visited
 from projects import actions, favourites, held, metadata, quotas
 from projects.models import Project, ProjectQuerySet, Quota
@@ -119,7 +120,18 @@ def star(visit: Visit, name: str) -> HttpResponse:
     (favourites.add if is_on else favourites.remove)(room.project, actor=visit.actor)
     if visit.is_partial:
         return visit.show("parts/star", {"project": room.project, "starred": is_on})
-    return visit.to_path(own_path(visit.request.POST.get("then", "") or reverse("projects")))
+    said = _("%(name)s is a favourite now.") if is_on else _("%(name)s is no favourite any more.")
+    undo = Undo("star", room.project, {"project": name, "on": not is_on})
+    then = own_path(visit.request.POST.get("then", "") or reverse("projects"))
+    return visit.to_path(then, said=said % {"name": name}, undo=undo)
+
+
+@way("star", "project:read")
+def _star_back(visit: Visit, facts: Facts) -> str:
+    room = rooms.enter(visit, facts["project"], "project:read")
+    (favourites.add if facts["on"] else favourites.remove)(room.project, actor=visit.actor)
+    said = _("%(name)s is a favourite again.") if facts["on"] else _("%(name)s is no favourite again.")
+    return said % {"name": room.project.name}
 
 
 @visited("GET", "HEAD", "POST")

@@ -15,6 +15,7 @@ from portal import confirming, errors
 from portal.forms import TYPED, PortalForm, Text
 from portal.lists import page_of
 from portal.scopes import Scope, entered
+from portal.undo import Facts, Undo, way
 from portal.visit import Visit, visited
 from projects import grants, robots
 from projects.grants import Permissions
@@ -148,7 +149,16 @@ def switch(visit: Visit, robot_id: int, name: str = "") -> HttpResponse:
     disabled = visit.request.POST.get("disabled") == "true"
     robots.update(robot, disabled=disabled, actor=visit.actor, context=visit.context)
     said = _("The robot is switched off.") if disabled else _("The robot works again.")
-    return visit.to_path(scope.url("robots"), said=said)
+    undo = Undo("switch-robot", scope.place, {"project": name, "robot": robot.pk, "disabled": not disabled})
+    return visit.to_path(scope.url("robots"), said=said, undo=undo)
+
+
+@way("switch-robot", "robot:update")
+def _switch_back(visit: Visit, facts: Facts) -> str:
+    robot = _find(entered(visit, facts["project"], "robot:update"), facts["robot"])
+    disabled = bool(facts["disabled"])
+    robots.update(robot, disabled=disabled, actor=visit.actor, context=visit.context)
+    return _("The robot is switched off again.") if disabled else _("The robot works again.")
 
 
 @visited("GET", "HEAD", "POST")

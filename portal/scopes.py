@@ -13,7 +13,7 @@ from portal import rooms
 from portal.rooms import Room
 from portal.visit import Visit
 from projects.models import Project
-from rbac import grantable
+from rbac import grantable, policy
 from rbac.policy import SYSTEM_SCOPE, held
 from rbac.reach import SYSTEM
 
@@ -29,6 +29,11 @@ class Scope:
     @property
     def project(self) -> Project | None:
         return self.room.project if self.room else None
+
+    @property
+    def place(self) -> policy.Scope:
+        """Where permissions are asked for."""
+        return self.room.project if self.room else SYSTEM_SCOPE
 
     def section(self, name: str) -> str:
         """What is marked in the navigation."""

@@ -53,6 +53,7 @@ urlpatterns = [
     path("account/sign-out-everywhere", signing.sign_out_everywhere, name="sign-out-everywhere"),
     path("account/preferences", views.preferences, name="preferences"),
     path("account/resume", views.resume, name="resume"),
+    path("undo", views.undo, name="undo"),
     path("c/login", signing.login, name="login"),
     path("c/log_out", signing.log_out, name="log-out"),
     path("c/oidc/login", oidc.login, name="oidc-login"),

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 from portal import confirming, errors
 from portal.forms import TYPED, PortalForm, Text
 from portal.lists import ordered, page_of
+from portal.undo import Facts, Undo, way
 from portal.visit import Visit, visited
 from rbac import actions, profiles, registration
 from rbac.models import Identity, User
@@ -121,6 +122,18 @@ def change(visit: Visit, user_id: int) -> HttpResponse:
     """A lock, or an administrator's rights: given or taken."""
     visit.require("user:update", SYSTEM_SCOPE)
     found = _find(user_id)
+    deed = visit.request.POST.get("deed", "")
+    if deed not in _DEEDS:
+        raise errors.Malformed
+    said = _change(visit, found, deed)
+    undo = Undo("change-user", SYSTEM_SCOPE, {"user": found.pk, "deed": _DEEDS[deed]})
+    return visit.to("user", found.pk, said=said, undo=undo)
+
+
+_DEEDS = {"lock": "unlock", "unlock": "lock", "promote": "demote", "demote": "promote"}  # each with what takes it back
+
+
+def _change(visit: Visit, found: User, deed: str) -> str:
     by: Any = {"actor": visit.actor, "context": visit.context}
     deeds: dict[str, tuple[Callable[[], object], str]] = {
         "lock": (lambda: actions.lock_user(found, **by), _("%(name)s is locked.")),
@@ -128,11 +141,15 @@ def change(visit: Visit, user_id: int) -> HttpResponse:
         "promote": (lambda: actions.set_admin(found, True, **by), _("%(name)s is a system administrator now.")),
         "demote": (lambda: actions.set_admin(found, False, **by), _("%(name)s is no system administrator any more.")),
     }
-    if visit.request.POST.get("deed", "") not in deeds:
-        raise errors.Malformed
-    deed, said = deeds[visit.request.POST["deed"]]
-    deed()
-    return visit.to("user", found.pk, said=said % {"name": found.username})
+    act, said = deeds[deed]
+    act()
+    return said % {"name": found.username}
+
+
+@way("change-user", "user:update")
+def _change_back(visit: Visit, facts: Facts) -> str:
+    visit.require("user:update", SYSTEM_SCOPE)
+    return _change(visit, _find(facts["user"]), facts["deed"])
 
 
 @visited("GET", "HEAD", "POST")

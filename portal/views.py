@@ -10,6 +10,7 @@ from db.prepared import planned_anew
 from portal import errors, languages, origin, resuming
 from portal.home import home
 from portal.pages import own_path, page, session_of, show, wants_page
+from portal.undo import FIELD, take_back
 from portal.visit import Visit, visited
 from projects.models import Project
 
@@ -56,6 +57,13 @@ def preferences(request: HttpRequest) -> HttpResponse:
     response = HttpResponseRedirect(own_path(request.POST.get("then", "")))
     languages.choose(request, response, language=request.POST.get("language"), theme=request.POST.get("theme"))
     return response
+
+
+@visited("POST")
+def undo(visit: Visit) -> HttpResponse:
+    """What a message told of is taken back."""
+    said, back = take_back(visit, visit.request.POST.get(FIELD, ""))
+    return visit.to_path(own_path(back), said=said)
 
 
 @page("POST")

@@ -14,6 +14,7 @@ import audit
 from configuration import values
 from portal import errors, flash, origin, resuming
 from portal.pages import View, is_partial, page, session_of, show
+from portal.undo import Undo, seal
 from rbac.actors import ANONYMOUS, Actor
 from rbac.policy import SYSTEM_SCOPE, Scope, can, held
 from rbac.roles import known_permissions
@@ -83,16 +84,16 @@ class Visit:
         known = {"banner": values.text("banner_message"), "frame": "portal/system.html", **facts}
         return show(self.request, template, known, status, session=self.session)
 
-    def to(self, name: str, *args: object, said: str = "") -> HttpResponse:
-        """On to another page, which says what was done."""
-        return self.to_path(reverse(name, args=args), said=said)
+    def to(self, name: str, *args: object, said: str = "", undo: Undo | None = None) -> HttpResponse:
+        """On to another page, which says what was done, and offers to take it back."""
+        return self.to_path(reverse(name, args=args), said=said, undo=undo)
 
-    def to_path(self, path: str, said: str = "") -> HttpResponse:
+    def to_path(self, path: str, said: str = "", undo: Undo | None = None) -> HttpResponse:
         response: HttpResponse = HttpResponseRedirect(path)
         if self.is_partial:
             response = HttpResponse(status=204, headers={"HX-Redirect": path})
         if said:
-            flash.say(self.request, response, said)
+            flash.say(self.request, response, said, seal(undo, self.actor, path) if undo else "")
         return response
 
 

@@ -77,7 +77,7 @@ def test_a_label_that_was_just_put_on_goes_with_its_deletion(artifact):
 def test_a_label_is_not_put_on_what_is_being_deleted(artifact, upstream):
     label = labels.create(labels.Text("x"), project=None, **BY)
     with transaction.atomic():
-        manifests._delete_rows("team/app", [artifact], **BY)
+        manifests._delete_rows("team/app", [artifact], **BY, detail={})
         put = beside(lambda: labelling.put_on(artifact.repository, artifact.digest, label.pk, **BY))
         _wait_for_a_lock()
     assert isinstance(put(), ManifestUnknown)
