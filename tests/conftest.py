@@ -3,11 +3,13 @@
 import pytest
 from hypothesis import settings
 
+from tests import emptying
 from tests.people import forget_everything
 
 # No deadline: a busy machine is no failure. No database: examples that failed belong into the tests.
 settings.register_profile("roadstead", deadline=None, database=None)
 settings.load_profile("roadstead")
+emptying.after_each_test_that_commits()
 
 
 @pytest.fixture(autouse=True)
