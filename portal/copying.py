@@ -84,7 +84,8 @@ def _way_back(room: Room, held: Repository, found: Manifest, made: str) -> Undo 
     if "artifact:create" not in room.rights:
         return None
     facts = {"from": made, "digest": found.digest, "to": held.name}
-    return Undo("move", actions.find(made.partition("/")[0]), facts)
+    here = reverse("artifact", args=[room.project.name, held.name.partition("/")[2], found.digest])
+    return Undo("move", actions.find(made.partition("/")[0]), facts, back=here)
 
 
 @way("move", "artifact:delete")

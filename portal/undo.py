@@ -32,11 +32,12 @@ Act = Callable[["Visit", Facts], str]
 @dataclass(frozen=True, slots=True)
 class Undo:
     """What would take a deed back: a registered way, where its permission is asked for, and what it needs to know, in
-    what JSON can hold."""
+    what JSON can hold. `back`: the path where to go then, if it isn't the one that the message stands on."""
 
     way: str
     scope: Scope
     facts: Facts
+    back: str = ""
 
 
 class _Way(NamedTuple):
@@ -63,7 +64,7 @@ def seal(undo: Undo, actor: Actor, back: str) -> str:
     may not, or with more to know than a browser carries along."""
     if not can(actor, _ways[undo.way].permission, undo.scope):
         return ""
-    what = {"way": undo.way, "facts": undo.facts, "user": actor.user_id, "back": back}
+    what = {"way": undo.way, "facts": undo.facts, "user": actor.user_id, "back": undo.back or back}
     sealed = signing.dumps(what, salt=_SALT, compress=True)
     return sealed if len(sealed) <= _LONGEST else ""
 

@@ -13,8 +13,10 @@ from harborapi.models import Configurations, ProjectReq, UserGroup
 
 from tests import slapd as servers
 from tests.audit.collector import Collector, collector
+from tests.flows.chromium import Chromium, running_chromium
 from tests.flows.clients import Docker, Skopeo
 from tests.flows.stacks import Running, eventually, running_stack
+from tests.flows.test_portal import fill, submit
 from tests.slapd import PASSWORD, Slapd, group_dn
 
 
@@ -94,6 +96,39 @@ def test_an_administrator_works_with_harborapi_as_with_harbor(company: Running, 
             await client.update_config(Configurations(auth_mode="db_auth"))
 
     asyncio.run(work())
+
+
+def test_somebody_of_the_directory_signs_in_in_a_browser(company: Running, workspace: Path):
+    """The first time, and finds the project that a group of the directory builds in."""
+
+    def known() -> list[str]:
+        wire = company.wire()
+        found = wire.send("GET", f"{company.url}/api/v2.0/users/search?username=lena", wire.basic()).expect(200)
+        return [row["username"] for row in found.json()]
+
+    with running_chromium(workspace / "directory") as browser:
+        browser.emulate(1280, 800)
+        _sign_in(browser, company, "wrong")
+        assert "Incorrect user name or password." in browser.text
+        assert browser.evaluate("document.activeElement.id") == "password"
+        assert browser.evaluate("document.querySelector('#principal').value") == "lena"
+        assert known() == []
+        _sign_in(browser, company, PASSWORD)
+        assert known() == ["lena"]
+        assert browser.evaluate("document.querySelector('a[href=\"/projects/yard\"]') !== null")
+        browser.go(f"{company.url}/projects?show=mine")
+        assert "Developer" in browser.evaluate("document.querySelector('#list tbody').innerText")
+        browser.go(f"{company.url}/projects/yard")
+        assert "docker push" in browser.text  # a developer's empty project says how to begin
+        assert "Settings" not in browser.evaluate("document.querySelector('.tabs').innerText")
+        browser.go(f"{company.url}/account")
+        assert "lena@example.com" in browser.evaluate("document.querySelector('[name=email]').value")
+
+
+def _sign_in(browser: Chromium, company: Running, password: str) -> None:
+    browser.go(f"{company.url}/account/sign-in")
+    fill(browser, principal="lena", password=password)
+    submit(browser)
 
 
 def test_docker_logs_in_by_the_directory_and_pushes_by_a_group(company: Running, docker: Docker):

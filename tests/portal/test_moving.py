@@ -1,5 +1,6 @@
 """An artifact moves by the pages: for who may delete it where it is and push to where it goes."""
 
+import re
 from html import unescape
 
 import pytest
@@ -34,6 +35,15 @@ def test_it_is_offered_and_done(browser, moved):
     assert answer["Location"] == moved.replace("/app/", "/other/app/")
     assert "Moved to team/other/app." in browser.text(answer["Location"])
     assert where() == "team/other/app"
+
+
+def test_it_moves_back_to_where_it_was(browser, moved):
+    there = send(browser, f"{moved}/move", project="team", repository="other/app")["Location"]
+    found = re.search(r'name="undo" value="([^"]+)"', browser.text(there))
+    assert found
+    assert send(browser, "/undo", undo=found[1])["Location"] == moved
+    assert "Moved back to team/app." in browser.text(moved)
+    assert where() == "team/app"
 
 
 def test_it_goes_nowhere_that_one_may_not_push_to(browser, moved):
