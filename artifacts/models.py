@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models import F, Q
@@ -220,3 +221,21 @@ class Figure(models.Model):
 
     def __str__(self) -> str:
         return f"{self.value} {self.name}"
+
+
+class Process(models.Model):
+    """A process of the platform that was heard of lately: see `artifacts.processes`."""
+
+    kind = models.CharField(max_length=16)
+    host = models.CharField(max_length=255)
+    pid = models.IntegerField()
+    queues = ArrayField(models.TextField(), default=list, help_text="of Celery's, that it takes from")
+    slots = models.SmallIntegerField(default=1, help_text="tasks or requests that it works on at once")
+    started_at = models.DateTimeField(default=timezone.now)
+    heard_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["kind", "host", "pid"], name="process_once")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.pid} at {self.host}"

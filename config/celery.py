@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 from celery import Celery
 from celery.exceptions import CPendingDeprecationWarning
 from celery.loaders.base import BaseLoader
-from celery.signals import task_prerun
+from celery.signals import task_prerun, worker_ready, worker_shutdown
 from django.conf import settings
 from django.db import connections
 from kombu import Queue
@@ -73,6 +74,24 @@ def _drop_dead_connections(**_: Any) -> None:
     for each in connections.all(initialized_only=True):
         if each.connection is not None and not each.is_usable():
             each.close()
+
+
+_leave: list[Callable[[], None]] = []
+
+
+@worker_ready.connect
+def _arrive(sender: Any, **_: Any) -> None:
+    """The worker's main process, which has no tasks of its own, says what it serves."""
+    from artifacts import processes  # noqa: PLC0415 - once Django is set up
+
+    queues = sorted(queue.name for queue in sender.task_consumer.queues)
+    _leave.append(processes.begin(processes.kind_of(queues), queues, sender.controller.concurrency))
+
+
+@worker_shutdown.connect
+def _go(**_: Any) -> None:
+    while _leave:
+        _leave.pop()()
 
 
 app = Celery("roadstead", loader="config.celery:Loader")

@@ -26,6 +26,7 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq_scheduler import Scheduler
 
+from artifacts import processes
 from config import schedule
 from config.celery import MAINTENANCE, app
 from config.schedule import Schedule
@@ -218,12 +219,14 @@ def run() -> None:
 
     signal.signal(signal.SIGTERM, stop_now)
     signal.signal(signal.SIGINT, stop_now)
+    leave = processes.begin(processes.CLOCK)
     scheduler = SchedulerThread(stop)
     scheduler.start()
     logger.info("Clock: running")
     with suppress(StopRequested):
         _work(stop, workers)
     scheduler.join(timeout=10)
+    leave()
     logger.info("Clock: stopped")
 
 

@@ -16,7 +16,7 @@ from portal.visit import Visit, visited
 from rbac.policy import SYSTEM_SCOPE, can
 from replication import executions, overview
 from replication.executions import Progress
-from replication.models import Execution, LogLine, State, Task
+from replication.models import Execution, State, Task
 
 STATES = {
     "": gettext_lazy("All"),
@@ -27,7 +27,6 @@ STATES = {
     State.STOPPED: gettext_lazy("Stopped"),
 }
 OVER = 286  # htmx' status for: ask no more
-_LINES = 200  # of a log on one page
 _GOING = 5  # executions that the home page shows
 _STEP = 10  # percent; by so much the progress that is spoken differs
 
@@ -117,21 +116,6 @@ def retry(visit: Visit, execution: int) -> HttpResponse:
     visit.require("replication:create", SYSTEM_SCOPE)
     found = executions.retry(executions.find(execution), actor=visit.actor, context=visit.context)
     return visit.to("execution", found.pk, said=_("What failed or was stopped is tried again."))
-
-
-@visited("GET", "HEAD")
-def task(visit: Visit, execution: int, task: int) -> HttpResponse:
-    """One task with its log; the last lines of a long one."""
-    visit.require("replication:read", SYSTEM_SCOPE)
-    owner = executions.find(execution)
-    found = executions.task_of(owner, task)
-    page = page_of(visit, LogLine.objects.filter(task=found).order_by("id"), _LINES)
-    going = found.ended_at is None and owner.ended_at is None
-    facts = {"execution": owner, "policy": owner.policy, "task": found, "page": page, "going": going,
-             "again": visit.request.get_full_path()}  # fmt: skip
-    if visit.is_partial:
-        return visit.show("parts/task", facts, status=200 if going else OVER)
-    return policy_pages.show(visit, "task", "executions", facts)
 
 
 @visited("GET", "HEAD")

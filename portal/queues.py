@@ -1,13 +1,14 @@
-"""The queues: what waits, who is at work and how fast it goes, of all policies and of each."""
+"""The queues: what waits, which processes are at work and how fast it goes, of all policies and of each."""
 
 from __future__ import annotations
 
 from django.http import HttpResponse
 from django.utils import timezone
 
+from artifacts import processes
 from portal.visit import Visit, visited
 from rbac.policy import SYSTEM_SCOPE
-from replication import figures
+from replication import dispatch, figures
 from replication.models import Policy
 
 
@@ -19,7 +20,9 @@ def queues(visit: Visit) -> HttpResponse:
     names = dict(Policy.objects.filter(pk__in=each).values_list("pk", "name"))
     rows = [(pk, names[pk], found) for pk, found in each.items() if pk in names]
     overall, now = figures.together(each.values()), timezone.now()
+    found = processes.groups()
     facts = {
+        "groups": found, "unserved": processes.unserved([processes.SHORT, *dispatch.queues()], found),
         "section": "queues", "overall": overall, "rows": sorted(rows, key=lambda row: row[1]),
         "since": overall.oldest if overall.oldest and overall.oldest < now else None,  # later: it waits to be retried
         "minutes": int(figures.WINDOW.total_seconds() / 60),

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal import executions, flows, policies, queues, registries
+from portal import executions, flows, policies, queues, registries, tasks
 
 _REGISTRIES = "administration/registries"
 _REPLICATION = "administration/replication"
@@ -30,5 +30,6 @@ urlpatterns = [
     path(_EXECUTION, executions.execution, name="execution"),
     path(f"{_EXECUTION}/stop", executions.stop, name="stop-execution"),
     path(f"{_EXECUTION}/retry", executions.retry, name="retry-execution"),
-    path(f"{_EXECUTION}/tasks/<int:task>", executions.task, name="task"),
+    path(f"{_EXECUTION}/tasks/<int:task>", tasks.task, name="task"),
+    path(f"{_EXECUTION}/tasks/<int:task>/lines", tasks.lines, name="lines"),
 ]

@@ -52,6 +52,12 @@ def _own_queue(endpoint: Endpoint) -> str:
     return f"{QUEUE}.{endpoint.name}"
 
 
+def queues() -> list[str]:
+    """All queues that workers have to take from."""
+    own = Endpoint.objects.filter(name__in=settings.SITE_QUEUES).order_by("name")
+    return [QUEUE, *map(_own_queue, own)]
+
+
 def plan(execution: Execution) -> None:
     """Have the execution planned."""
     Execution.objects.filter(pk=execution.pk).update(sent_at=Now())

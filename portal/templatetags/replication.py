@@ -8,6 +8,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from artifacts import processes
 from portal.executions import STATES
 from portal.templatetags.portal import icon
 from projects import quotas
@@ -31,6 +32,12 @@ _LOOKS = {
     "off": gettext_lazy("disabled"), "idle": gettext_lazy("never carried out"), "running": gettext_lazy("at work"),
     "good": gettext_lazy("done"), "failed": gettext_lazy("failed"), "stopped": gettext_lazy("stopped"),
 }  # fmt: skip
+_PROCESSES = {
+    processes.WEB: (gettext_lazy("Web"), gettext_lazy("pages, API, tokens, manifests")),
+    processes.WORKER: (gettext_lazy("Worker"), gettext_lazy("short tasks")),
+    processes.REPLICATOR: (gettext_lazy("Replicator"), gettext_lazy("copies from site to site")),
+    processes.CLOCK: (gettext_lazy("Clock"), gettext_lazy("schedules")),
+}
 _MINUTE, _HOUR = 60, 3600
 
 
@@ -54,6 +61,18 @@ def health(registry: Endpoint) -> SafeString:
 
 def _mark(look: str, picture: str, words: object) -> SafeString:
     return format_html('<span class="mark {}">{}{}</span>', look, icon(picture), words)
+
+
+@register.filter
+def process(kind: str) -> str:
+    """What kind of process it is, in the reader's words."""
+    return str(_PROCESSES[kind][0])
+
+
+@register.filter
+def purpose(kind: str) -> str:
+    """What such a process does."""
+    return str(_PROCESSES[kind][1])
 
 
 @register.filter

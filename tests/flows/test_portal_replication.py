@@ -39,6 +39,7 @@ PAGES = {
     "execution-dry": _EXECUTION + "/{dry}",
     "execution-hostile": _EXECUTION + "/{evil}",
     "task": _EXECUTION + "/{failed}/tasks/{task}",
+    "task-live": _EXECUTION + "/{live}/tasks/{working}",
     "task-hostile": _EXECUTION + "/{evil}/tasks/{evil-task}",
     "home-replicating": "/",
 }
@@ -156,6 +157,33 @@ def test_every_page_can_be_used_by_everybody_and_nothing_in_it_is_carried_out(wo
     for name, path in PAGES.items():
         wrong += look_at(browser, world, name, path.format(**ids))
     assert wrong == []
+
+
+def test_a_log_grows_as_the_task_tells_and_ends_with_it(world: World, browser: Chromium):
+    ids = voyages.seed(world.stack)
+    voyages.tell(world.stack, ids["working"], *(f"line {number}" for number in range(250)))
+    browser.go(world.stack.url + f"{_EXECUTION}/{ids['live']}/tasks/{ids['working']}")
+    shown = "document.querySelectorAll('.log li:not(#tail)').length"
+    assert browser.evaluate(shown) == 200
+    assert "Earlier lines" in browser.text
+    voyages.tell(world.stack, ids["working"], "<b>one more</b>")
+    browser.until(f"{shown} === 201")
+    assert browser.text.count("<b>one more</b>") == 1
+    voyages.tell(world.stack, ids["working"], "the last word", over=True)
+    browser.until("document.getElementById('tail') === null")
+    assert browser.evaluate(shown) == 202
+    browser.until(says("#live", "Ended"))
+    assert browser.evaluate("wrongs") == []
+
+
+def test_who_serves_the_queues_is_shown(world: World, browser: Chromium):
+    browser.go(world.stack.url + f"{_REPLICATION}/queues")
+    browser.until(says("#processes", "Replicator"))
+    rows = browser.evaluate("[...document.querySelectorAll('#processes tbody tr')].map(row => row.innerText)")
+    assert len(rows) == 4
+    for words, queue in (("Worker", "maintenance"), ("Replicator", "replication"), ("Clock", ""), ("Web", "")):
+        assert [row for row in rows if row.startswith(words) and queue in row], (words, rows)
+    assert "No worker takes from" not in browser.text
 
 
 def test_it_works_without_scripts(world: World, browser: Chromium):

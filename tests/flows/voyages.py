@@ -65,7 +65,7 @@ def task(execution, name, state, number, **more):
 
 for place, version in enumerate(("v2.4.0", "v2.4.1", "v2.5.0-rc1")):
     task(live, "web/storefront", "Succeed", place + 1, tags=[version], bytes_total=152_000_000, bytes_done=152_000_000)
-task(live, "web/gateway", "InProgress", 10, tags=["v3.1.4", "stable"], bytes_total=1_230_000_000,
+working = task(live, "web/gateway", "InProgress", 10, tags=["v3.1.4", "stable"], bytes_total=1_230_000_000,
     bytes_done=640_000_000, bytes_sent=600_000_000, lease_until=later, worker="w", attempts=1)
 task(live, "data-platform/notebooks/cuda", "InProgress", 11, tags=["2026.11"], bytes_total=4_000_000_000,
     bytes_done=900_000_000, bytes_sent=900_000_000, lease_until=later, worker="w", attempts=1)
@@ -84,7 +84,7 @@ for level, text in (("INFO", "attempt 1: web/storefront to singapore"), ("INFO",
         ("WARNING", "singapore answered 503: tried again in 2 s"), ("ERROR", one.text)):
     LogLine.objects.create(task=one, level=level, text=text)
 print("SEEDED " + json.dumps({"live": live.pk, "failed": failed.pk, "dry": dry.pk, "task": one.pk,
-    "policy": releases.pk, "scheduled": nightly.pk, "registry": tokyo.pk}))
+    "working": working.pk,    "policy": releases.pk, "scheduled": nightly.pk, "registry": tokyo.pk}))
 """
 _ATTACK = """
 from django.utils import timezone
@@ -123,6 +123,14 @@ def _written(stack: Running, script: str) -> dict[str, int]:
     said = stack.manage("shell", stdin=f"import json\n{script}")
     line = next(line for line in said.splitlines() if line.startswith("SEEDED "))
     return dict(json.loads(line.removeprefix("SEEDED ")))
+
+
+def tell(stack: Running, task: int, *lines: str, over: bool = False) -> None:
+    """Have a task tell of itself, and perhaps be done then."""
+    end = f"Task.objects.filter(pk={task}).update(state='Succeed', ended_at=timezone.now())" if over else ""
+    rows = f"LogLine.objects.bulk_create([LogLine(task_id={task}, text=text) for text in {lines!r}])"
+    script = f"from django.utils import timezone\nfrom replication.models import *\n{rows}\n{end}\n"
+    stack.manage("shell", stdin=script)
 
 
 def forget(stack: Running) -> None:
