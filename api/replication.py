@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Literal, NotRequired, TypedDict
 
 from django.db.models import QuerySet
@@ -17,10 +18,10 @@ from api.paging import paged
 from api.query import Field, Listing, a_number, a_time
 from api.times import written
 from rbac.policy import SYSTEM_SCOPE
-from replication import executions, figures, policies
+from replication import absence, executions, figures, policies
 from replication.executions import Progress
 from replication.figures import Figures
-from replication.models import Execution, LogLine, Task, Trigger
+from replication.models import Execution, LogLine, State, Task, Trigger
 
 _GROUP = "replication"
 _LINES = 10_000  # of a log, at most
@@ -116,15 +117,15 @@ class ReplicationStatisticsShape(ReplicationFiguresShape):
     policies: dict[str, ReplicationFiguresShape]
 
 
-def _execution_shape(row: Execution, now: Progress) -> ReplicationExecutionShape:
-    """With what the tasks that go on have done so far."""
+def _execution_shape(row: Execution, now: Progress, waits: str) -> ReplicationExecutionShape:
+    """With what the tasks that go on have done so far; `waits`: for what it does."""
     shape: ReplicationExecutionShape = {
         "id": row.pk,
         "policy_id": row.policy_id,
         "status": row.state,  # type: ignore[typeddict-item]  # a choice of the column
         "trigger": row.trigger,
         "start_time": written(row.started_at),
-        "status_text": row.text,
+        "status_text": waits or row.text,
         "total": row.total,
         "failed": row.failed,
         "succeed": row.succeeded,
@@ -146,7 +147,7 @@ def _execution_shape(row: Execution, now: Progress) -> ReplicationExecutionShape
     return shape
 
 
-def _task_shape(row: Task) -> ReplicationTaskShape:
+def _task_shape(row: Task, waits: str) -> ReplicationTaskShape:
     shape: ReplicationTaskShape = {
         "id": row.pk,
         "execution_id": row.execution_id,
@@ -158,7 +159,7 @@ def _task_shape(row: Task) -> ReplicationTaskShape:
         "dst_resource": _resource(row.destination, row),
         "start_time": written(row.started_at),
         "references": [*row.tags, row.reference] if row.reference not in row.tags else list(row.tags),
-        "explanation": row.text,
+        "explanation": waits if waits and row.state == State.PENDING else row.text,
         "attempts": row.attempts,
         "bytes_total": row.bytes_total,
         "bytes_done": row.bytes_done,
@@ -175,12 +176,13 @@ def _resource(repository: str, row: Task) -> str:
 
 
 def _execution_shapes(rows: Sequence[Execution]) -> list[ReplicationExecutionShape]:
-    now = executions.progress_of(rows)
-    return [_execution_shape(row, now[row.pk]) for row in rows]
+    now, waits = executions.progress_of(rows), absence.words(rows)
+    return [_execution_shape(row, now[row.pk], waits.get(row.pk, "")) for row in rows]
 
 
-def _task_shapes(rows: Sequence[Task]) -> list[ReplicationTaskShape]:
-    return [_task_shape(row) for row in rows]
+def _task_shapes(execution: Execution, rows: Sequence[Task]) -> list[ReplicationTaskShape]:
+    waits = absence.words([execution]).get(execution.pk, "")
+    return [_task_shape(row, waits) for row in rows]
 
 
 def _found(id: str) -> Execution:
@@ -243,8 +245,8 @@ class OneExecution(Endpoint):
     def get(self, request: Request, id: str) -> Response:  # noqa: ARG002
         """getReplicationExecution: with how far it has come, while it goes on."""
         self.require("replication:read", SYSTEM_SCOPE)
-        row = _found(id)
-        return Response(_execution_shape(row, executions.progress(row)))
+        (shape,) = _execution_shapes([_found(id)])
+        return Response(shape)
 
     @operation("stopReplication", group=_GROUP, refuses=[403, 404])
     def put(self, request: Request, id: str) -> Response:  # noqa: ARG002
@@ -301,13 +303,14 @@ class Tasks(Endpoint):
     def get(self, request: Request, id: str) -> Response:
         """listReplicationTasks: one for each artifact that isn't there already."""
         self.require("replication:list", SYSTEM_SCOPE)
-        rows = Task.objects.filter(execution=_found(id))
+        rows = Task.objects.filter(execution=(execution := _found(id)))
         if state := request.query_params.get("status"):
             rows = rows.filter(state=state)
         if kind := request.query_params.get("resource_type"):
             rows = rows.filter(resource_type=kind)
         rows = _TASKS.narrow(rows, request.query_params.get("q", ""))
-        return paged(request, _TASKS.sort(rows, request.query_params.get("sort", "")), _task_shapes)
+        shapes = partial(_task_shapes, execution)
+        return paged(request, _TASKS.sort(rows, request.query_params.get("sort", "")), shapes)
 
 
 class TaskLog(Endpoint):

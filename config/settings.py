@@ -162,6 +162,8 @@ AUDIT_RETENTION_MONTHS = int(os.environ.get("ROADSTEAD_AUDIT_RETENTION_MONTHS", 
 
 # Endpoints whose replication goes through a queue of its own, `replication.<name>`: a worker near that site serves it.
 SITE_QUEUES = frozenset(filter(None, os.environ.get("ROADSTEAD_SITE_QUEUES", "").split(",")))
+# How long what is replicated waits for a site that is away.
+REPLICATION_PATIENCE = timedelta(minutes=int(os.environ.get("ROADSTEAD_REPLICATION_PATIENCE_MINUTES", "60")))
 REPLICATION_HISTORY = timedelta(days=int(os.environ.get("ROADSTEAD_REPLICATION_HISTORY_DAYS", "90")))  # 0: for ever
 
 CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL", REDIS_URL)

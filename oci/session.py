@@ -16,12 +16,14 @@ from oci.transport import (
     REDIRECTS,
     UNSATISFIABLE,
     Answer,
+    Away,
     Ended,
     Lasting,
     Request,
     Response,
     Transport,
     joined_url,
+    kind_of,
 )
 
 MAX_REDIRECTS = 3
@@ -35,7 +37,7 @@ _ELSEWHERE = REDIRECTS | {_OK, 206, _NOT_FOUND, UNSATISFIABLE}
 _FOLLOWED = frozenset({"GET", "HEAD"})
 
 
-class TokenServiceAway(Unavailable):
+class TokenServiceAway(Away):
     """The registry answers, and the service that gives tokens for it doesn't."""
 
 
@@ -135,7 +137,7 @@ class Session:
         """A storage's 403 is not the registry's."""
         if response.status not in _ELSEWHERE:
             response.close()
-            raise Unavailable(f"the storage behind {self.transport.who} answered {response.status}")
+            raise kind_of(response.status)(f"the storage behind {self.transport.who} answered {response.status}")
 
     def _ask(self, asking: Asking) -> bytes:
         request = Request(

@@ -39,6 +39,7 @@ Broken = HTTPError
 MAX_ANSWER = 4 * 1024 * 1024
 UNSATISFIABLE = 416
 SERVER_ERROR = 500
+_AWAY = frozenset({502, 503, 504})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _IDEMPOTENT = frozenset({"GET", "HEAD", "DELETE"})
 _AMBIGUOUS = frozenset({400, 404})
@@ -47,6 +48,11 @@ _SHOWN = 300
 
 class Lasting(Unavailable):
     """It won't pass by itself: a certificate that isn't trusted, a redirect that can't be followed."""
+
+
+class Away(Unavailable):
+    """It can't be reached, doesn't answer, or a gateway says so in its place: the registry is away, whatever it was
+    asked for."""
 
 
 class OffLimits(Denied):
@@ -147,7 +153,7 @@ class Transport:
         A registry that was silent for a whole timeout is left alone for `rest` seconds: one caller waits, not all.
         """
         if time.monotonic() < self._silent_until:
-            raise Unavailable(f"{self.who} doesn't answer")
+            raise Away(f"{self.who} doesn't answer")
         try:
             return self._send(self.origin, request, authorization)
         except ProtocolError as error:
@@ -161,7 +167,7 @@ class Transport:
         try:
             return self._send(self.origin, request, authorization)
         except HTTPError as error:
-            raise self._failure(error, self.who) from error
+            raise self._failure(error, self.who, again=True) from error
 
     def open_at(self, url: str, request: Request, called: str) -> Response:
         """The answer's head from where the registry leads; no credential goes there but what the request itself has.
@@ -258,6 +264,8 @@ class Transport:
             return Lasting(f"{who or self.who} redirects: the address that answers itself is needed")
         code, message, detail = _first_error(payload)
         error = from_answer(response.status, code, message, detail)
+        if isinstance(error, Unavailable):
+            error = kind_of(response.status)(error.message, detail)
         if self._named:
             unknown = not code and not message and response.status in _AMBIGUOUS
             said = message if message and response.status >= SERVER_ERROR else error.message
@@ -266,7 +274,8 @@ class Transport:
         error.retry_after = retry_after(response.headers.get("Retry-After"))
         return error
 
-    def _failure(self, error: HTTPError, who: str) -> RegistryError:
+    def _failure(self, error: HTTPError, who: str, *, again: bool = False) -> RegistryError:
+        """`again`: two connections broke before they answered anything."""
         if ended := self.stopped():
             return ended
         if isinstance(error, AddressForbidden):
@@ -276,7 +285,8 @@ class Transport:
             )
         if isinstance(error, SSLError):
             return Lasting(f"{who} can't be reached: {_of_tls(error)}")
-        return Unavailable(f"{who} {_reason(error)}")
+        kind = Away if again or isinstance(error, _UNREACHED) else Unavailable
+        return kind(f"{who} {_reason(error)}")
 
     def location_in(self, answer: Answer) -> str:
         """Path and query of an answer's Location."""
@@ -324,6 +334,7 @@ def _target(url: str) -> str:
     return f"{path}?{parts.query}" if parts.query else path
 
 
+_UNREACHED = (ProxyError, NewConnectionError, ConnectTimeoutError, ReadTimeoutError)
 _REASONS = {
     errno.ECONNREFUSED: "refuses the connection",
     errno.EHOSTUNREACH: "can't be reached: there is no way to its address",
@@ -356,6 +367,11 @@ def _of_tls(error: SSLError) -> str:
 def nothing() -> Response:
     """An answer without content."""
     return urllib3.HTTPResponse(io.BytesIO(), {"Content-Length": "0"}, preload_content=False)
+
+
+def kind_of(status: int) -> type[Unavailable]:
+    """Of an answer of 5xx."""
+    return Away if status in _AWAY else Unavailable
 
 
 def number(text: str | None) -> int | None:

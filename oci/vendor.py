@@ -25,7 +25,7 @@ from oci.errors import (
 )
 from oci.patience import retry_after
 from oci.session import Session
-from oci.transport import REDIRECTS, SERVER_ERROR, Answer, Lasting, Request, Transport
+from oci.transport import REDIRECTS, SERVER_ERROR, Answer, Lasting, Request, Transport, kind_of
 
 MAX_JSON = 16 * 1024 * 1024
 _FINE = frozenset({200, 201, 202, 204})
@@ -146,7 +146,7 @@ class JsonApi:
         if status in REDIRECTS:
             place = answer.headers.get("Location", "")[:_SHOWN]
             return Lasting(f"{who} redirects to {place!r}: give the address that answers itself")
-        kind = Unavailable if status >= SERVER_ERROR else _MEANINGS.get(status, Unknown)
+        kind = kind_of(status) if status >= SERVER_ERROR else _MEANINGS.get(status, Unknown)
         error = kind(f"{who} answered {status}: {_words(answer.payload) or kind.default}")
         error.retry_after = retry_after(answer.headers.get("Retry-After"))
         return error

@@ -14,7 +14,7 @@ from portal import policies as policy_pages
 from portal.lists import page_of
 from portal.visit import Visit, visited
 from rbac.policy import SYSTEM_SCOPE, can
-from replication import executions, overview
+from replication import absence, executions, overview
 from replication.executions import Progress
 from replication.models import Execution, State, Task
 
@@ -82,7 +82,7 @@ def _facts(visit: Visit, found: Execution) -> dict[str, Any]:
     return {
         "execution": found, "policy": found.policy, "progress": progress, "bar": bar(found, progress),
         "page": page, "state": state, "chips": chips, "rights": policy_pages.rights(visit),
-        "again": visit.request.get_full_path(),
+        "again": visit.request.get_full_path(), "waits": absence.words([found]).get(found.pk, ""),
     }  # fmt: skip
 
 

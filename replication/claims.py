@@ -12,13 +12,14 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
+from replication import absence
 from replication.failures import is_worth_retrying, seconds_asked
 from replication.models import Execution, State, Task
 from replication.pulse import Word
 from replication.work import Work
 
 LEASE = 30  # seconds
-TRIES = 5  # attempts at a task that fail
+TRIES = 5  # attempts that fail and bring nothing on
 LIVES = 20  # attempts altogether, with those whose process died
 BACK_OFF = 2  # seconds before the second attempt, and twice as many before each further one
 LONGEST_WAIT = 3600  # seconds between attempts, if the other side asks for that
@@ -27,10 +28,11 @@ _TAKE = f"""
 UPDATE replication_task t
 SET state = 'InProgress', worker = %(claim)s, lease_until = now() + interval '{LEASE} seconds',
     attempts = t.attempts + 1, started_at = coalesce(t.started_at, now())
-FROM replication_execution e
+FROM replication_execution e JOIN replication_policy p ON p.id = e.policy_id
 WHERE t.id = %(id)s AND e.id = t.execution_id AND NOT e.stop_asked AND NOT e.dry_run AND e.ended_at IS NULL
   AND (t.state = 'Pending' AND t.not_before <= now() OR t.state = 'InProgress' AND t.lease_until < now())
-RETURNING t.id
+  AND NOT {absence.IS_AWAY}
+RETURNING {absence.WAS_AWAY}
 """  # noqa: S608 - of constants
 _RENEW = f"""
 UPDATE replication_task t
@@ -49,12 +51,14 @@ WHERE done_at IS NULL AND worker = %(claim)s
 
 
 def take(task_id: int, claim: str) -> Task | None:
-    """The task, if it is this process's now: nobody was at it, or whose lease has run out."""
+    """The task, if it is this process's now: nobody was at it, or whose lease has run out, and no site is away."""
     with connection.cursor() as cursor:
         cursor.execute(_TAKE, {"id": task_id, "claim": claim})
-        if cursor.fetchone() is None:
+        row = cursor.fetchone()
+        if row is None:
             return None
     task = Task.objects.get(pk=task_id)
+    task.was_away = row[0]
     task.execution = _execution(task.execution_id)
     return task
 
@@ -124,12 +128,13 @@ def _resize(task: Task, total: int) -> None:
 _BACK = """
 UPDATE replication_task
 SET state = 'Pending', text = %(text)s, worker = '', lease_until = NULL, sent_at = NULL, bytes_sent = %(sent)s,
-    bytes_done = 0, attempts = attempts - %(undone)s, not_before = now() + make_interval(secs => %(seconds)s)
+    bytes_done = 0, attempts = attempts - %(undone)s, failures = %(failures)s,
+    not_before = now() + make_interval(secs => %(seconds)s)
 WHERE id = %(id)s AND worker = %(claim)s AND state = 'InProgress'
 """
 
 
-def give_back(task: Task, work: Work, text: str, *, seconds: float, undone: bool = False) -> bool:
+def give_back(task: Task, work: Work, text: str, *, seconds: float, failures: int = 0, undone: bool = False) -> bool:
     """Let another attempt at the task be made after some seconds; `undone`: this one doesn't count."""
     with connection.cursor() as cursor:
         values: dict[str, Any] = {
@@ -139,29 +144,36 @@ def give_back(task: Task, work: Work, text: str, *, seconds: float, undone: bool
             "seconds": seconds,
             "sent": work.sent,
             "undone": int(undone),
+            "failures": failures,
         }
         cursor.execute(_BACK, values)
         return bool(cursor.rowcount)
 
 
-def wait_after(attempts: int, error: Exception) -> float | None:
+def failures(task: Task, work: Work) -> int:
+    """Of the task, with this one, since it came on last."""
+    return 1 if work.has_gained else task.failures + 1
+
+
+def wait_after(failures: int, error: Exception) -> float | None:
     """Seconds until another attempt than these, the last of which failed by `error`; None where none is worth it."""
-    if attempts >= TRIES or not is_worth_retrying(error, attempts):
+    if failures >= TRIES or not is_worth_retrying(error, failures):
         return None
-    return back_off(attempts, seconds_asked(error))
+    return back_off(failures, seconds_asked(error))
 
 
-def back_off(attempts: int, asked: float | None) -> float:
-    """Seconds to wait after so many attempts, or as long as the other side asked for."""
-    return min(max(BACK_OFF * 2.0 ** (attempts - 1), asked or 0.0), LONGEST_WAIT)
+def back_off(failures: int, asked: float | None) -> float:
+    """Seconds to wait after so many failures, or as long as the other side asked for."""
+    return min(max(BACK_OFF * 2.0 ** (failures - 1), asked or 0.0), LONGEST_WAIT)
 
 
 _TAKE_PLANNING = f"""
-UPDATE replication_execution
+UPDATE replication_execution e
 SET planner = %(claim)s, lease_until = now() + interval '{LEASE} seconds', attempts = attempts + 1
-WHERE id = %(id)s AND NOT planned AND NOT stop_asked AND ended_at IS NULL AND not_before <= now()
-  AND (planner = '' OR lease_until < now())
-RETURNING id
+FROM replication_policy p
+WHERE e.id = %(id)s AND NOT planned AND NOT stop_asked AND ended_at IS NULL AND not_before <= now()
+  AND (planner = '' OR lease_until < now()) AND p.id = e.policy_id AND NOT {absence.IS_AWAY}
+RETURNING e.id
 """  # noqa: S608
 _RENEW_PLANNING = f"""
 UPDATE replication_execution SET lease_until = now() + interval '{LEASE} seconds'

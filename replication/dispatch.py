@@ -13,16 +13,18 @@ from django.conf import settings
 from django.db import connection
 from django.db.models.functions import Now
 
+from replication import absence
 from replication.models import Endpoint, Execution, Policy, Task
 
 QUEUE = "replication"
+SHORT = "maintenance"  # short work's, see config.celery
 WINDOW = 32  # messages and tasks at work of one execution at once
 LOST = 15  # seconds after which a message is taken for lost, while its queue is empty
 OLD = 900  # seconds after which it is, whatever the queue is
 
 logger = logging.getLogger(__name__)
 
-_REFILL = """
+_REFILL = f"""
 WITH waiting AS (
     SELECT t.id FROM replication_task t
     WHERE t.execution_id = %(execution)s AND t.state = 'Pending' AND t.not_before <= now()
@@ -36,10 +38,11 @@ WITH waiting AS (
     FOR UPDATE SKIP LOCKED
 )
 UPDATE replication_task t SET sent_at = now()
-FROM waiting, replication_execution e
+FROM waiting, replication_execution e JOIN replication_policy p ON p.id = e.policy_id
 WHERE t.id = waiting.id AND e.id = t.execution_id AND NOT e.stop_asked AND NOT e.dry_run AND e.ended_at IS NULL
+  AND NOT {absence.IS_AWAY}
 RETURNING t.id
-"""
+"""  # noqa: S608 - of constants
 
 
 def queue_of(policy: Policy) -> str:
@@ -86,8 +89,13 @@ def wind_up(execution: Execution) -> None:
 
 
 def check(endpoint: Endpoint) -> None:
-    """Have an endpoint that has a queue of its own looked at by a worker there."""
-    _send("check_endpoint", endpoint.pk, _own_queue(endpoint))
+    """Have an endpoint looked at: by a worker of its own queue, if it has one."""
+    _send("check_endpoint", endpoint.pk, _own_queue(endpoint) if endpoint.name in settings.SITE_QUEUES else SHORT)
+
+
+def check_here() -> None:
+    """Have this installation looked at, as one that replicates."""
+    _send("check_here", 0, SHORT)
 
 
 def _unsent(ids: Sequence[int]) -> None:

@@ -20,7 +20,7 @@ from db.sealing import SealBroken, seal, unseal
 from oci.addresses import Origin
 from oci.errors import RegistryError
 from rbac.actors import Actor
-from replication import adapters
+from replication import absence, adapters
 from replication.adapters import Access, Adapter
 from replication.errors import (
     EndpointExists,
@@ -202,6 +202,8 @@ def update(endpoint_id: int, changes: Mapping[str, Any], *, actor: Actor, contex
         before = settings_of(endpoint)
         wanted = changed(endpoint, changes)
         _write(endpoint, wanted, looked=looked)
+        if looked:
+            absence.looked(endpoint.pk, None)
         names = sorted(name for name, value in asdict(wanted).items() if value != getattr(before, name))
         _record(actor, "update", endpoint, context, changed=names)
 

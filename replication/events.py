@@ -16,7 +16,7 @@ from artifacts.changes import Change
 from audit import Context
 from oci.referrers import BELONGING
 from rbac.actors import SYSTEM
-from replication import executions, here, policies
+from replication import absence, executions, here, policies
 from replication.errors import AlreadyRunning, PolicyDisabled, PolicyUnknown
 from replication.filters import Filters
 from replication.finding import Candidate, selected
@@ -97,8 +97,11 @@ def _free() -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT DISTINCT unnest(waiting) FROM replication_event WHERE waiting IS NOT NULL")
         wanted = [policy for (policy,) in cursor.fetchall()]
+    if not wanted:
+        return []
     running = Execution.objects.filter(policy__in=wanted, ended_at=None).values_list("policy", flat=True)
-    return sorted(set(wanted).difference(running)) if wanted else []
+    held_up = absence.held_up(Policy.objects.filter(pk__in=wanted)).values_list("pk", flat=True)
+    return sorted(set(wanted).difference(running, held_up))
 
 
 @transaction.atomic
@@ -123,6 +126,8 @@ def _concerns(policy: Policy, row: Event) -> bool:
 
 def _start(policy: Policy, rows: Sequence[Event]) -> bool:
     """Whether the rows are settled for the policy: it follows them now, or never will."""
+    if absence.held_up(Policy.objects.filter(pk=policy.pk)).exists():
+        return False
     try:
         with transaction.atomic():
             executions.start(

@@ -6,19 +6,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Count, F, Q, Sum
-from django.db.models.functions import Now
+from django.db.models.functions import Greatest, Now
 from django.utils import timezone
 
 import audit
 from audit import Context
 from rbac.actors import Actor
-from replication import dispatch
+from replication import absence, cursor, dispatch
 from replication.errors import AlreadyRunning, ExecutionUnknown, PolicyDisabled, PolicyUnknown, TaskUnknown
 from replication.models import Execution, Policy, State, Task, Trigger
 
-_BATCH = 2000  # tasks stopped by one statement
+_BATCH = 2000  # tasks ended by one statement
 
 
 @transaction.atomic
@@ -101,8 +102,8 @@ def stop(execution: Execution, *, actor: Actor, context: Context) -> None:
 
 @transaction.atomic
 def retry(execution: Execution, *, actor: Actor, context: Context) -> Execution:
-    """Go on with an execution that has ended: with what failed of it or was stopped, and with its planning if that
-    broke off. Raises PolicyDisabled, AlreadyRunning."""
+    """Go on with an execution that has ended: with what failed of it or was stopped, what was refused, and its planning
+    if that broke off. Raises PolicyDisabled, AlreadyRunning."""
     policy = _held(execution.policy_id)
     if not policy.enabled:
         raise PolicyDisabled(f"the replication policy {policy.name} is disabled: enable it first")
@@ -111,17 +112,18 @@ def retry(execution: Execution, *, actor: Actor, context: Context) -> Execution:
         raise AlreadyRunning(f"the execution {row.pk} still goes on")
     if policy.single_active:
         _check_alone(policy)
-    unplanned = row.attempts > 0 and not row.dry_run
+    place = cursor.plan_again(row)
     taken = _take_up(row)
-    if not sum(taken.values()) and not unplanned:
+    if not sum(taken.values()) and not place:
         return row
     Execution.objects.filter(pk=row.pk).update(
-        state=State.IN_PROGRESS, text="", ended_at=None, stop_asked=False, planned=not unplanned, attempts=0,
-        planner="", sent_at=None, not_before=Now(), **{name: F(name) - number for name, number in taken.items()},
+        state=State.IN_PROGRESS, text="", ended_at=None, stop_asked=False, planned=not place, attempts=0, failures=0,
+        planner="", sent_at=None, not_before=Now(), waits_since=None, cursor=place or row.cursor,
+        **{name: F(name) - number for name, number in taken.items()},
     )  # fmt: skip
     _record("retry", row, actor, context)
     row.policy = policy
-    transaction.on_commit(lambda: _go_on(row, unplanned=unplanned))
+    transaction.on_commit(lambda: _go_on(row, unplanned=bool(place)))
     return row
 
 
@@ -133,8 +135,8 @@ def _take_up(execution: Execution) -> dict[str, int]:
         bytes_done=Sum("bytes_done", default=0), bytes_sent=Sum("bytes_sent", default=0),
     )  # fmt: skip
     over.update(
-        state=State.PENDING, text="", attempts=0, not_before=Now(), sent_at=None, ended_at=None, bytes_done=0,
-        bytes_sent=0,
+        state=State.PENDING, text="", attempts=0, failures=0, not_before=Now(), sent_at=None, ended_at=None,
+        bytes_done=0, bytes_sent=0,
     )  # fmt: skip
     return taken
 
@@ -147,22 +149,35 @@ def _go_on(execution: Execution, *, unplanned: bool) -> None:
 
 def wind_up(execution_id: int) -> None:
     """Stop all that waits of an execution that is to stop, and end it when nothing is at work any more."""
-    while _stop_some(execution_id):
+    while _end_some(execution_id, State.STOPPED, "stopped before it began", stop_asked=True):
         pass
-    with connection.cursor() as cursor:
-        cursor.execute(_STOP_PLANNING, [execution_id])
+    with connection.cursor() as each:
+        each.execute(_STOP_PLANNING, [execution_id])
     settle(execution_id)
 
 
-_STOP_SOME = """
+def give_up() -> None:
+    """End what has waited for too long for a site that is away. What events began waits on: it would be missed."""
+    waiting = Execution.objects.filter(ended_at=None, waits_since__lt=Now() - settings.REPLICATION_PATIENCE)
+    for execution in waiting.exclude(trigger=Trigger.EVENT_BASED).select_related("policy"):
+        reason = f"given up after {settings.REPLICATION_PATIENCE}: {absence.account(execution.policy)}"
+        while _end_some(execution.pk, State.FAILED, reason):
+            pass
+        unplanned = Execution.objects.filter(pk=execution.pk, planned=False, planner="", ended_at=None)
+        attempts = Greatest("attempts", 1)
+        unplanned.update(planned=True, state=State.FAILED, attempts=attempts, text=f"planning: {reason}")
+        settle(execution.pk)
+
+
+_END_SOME = """
 WITH waiting AS (
     SELECT id FROM replication_task WHERE execution_id = %(execution)s AND state = 'Pending'
     LIMIT %(batch)s FOR UPDATE SKIP LOCKED
-), stopped AS (
-    UPDATE replication_task t SET state = 'Stopped', text = 'stopped before it began', ended_at = now(), sent_at = NULL
+), over AS (
+    UPDATE replication_task t SET state = %(state)s, text = %(text)s, ended_at = now(), sent_at = NULL
     FROM waiting WHERE t.id = waiting.id RETURNING t.bytes_done, t.bytes_sent
 )
-SELECT count(*), coalesce(sum(bytes_done), 0)::bigint, coalesce(sum(bytes_sent), 0)::bigint FROM stopped
+SELECT count(*), coalesce(sum(bytes_done), 0)::bigint, coalesce(sum(bytes_sent), 0)::bigint FROM over
 """
 _STOP_PLANNING = """
 UPDATE replication_execution SET planned = true, planner = '', attempts = greatest(attempts, 1)
@@ -171,15 +186,18 @@ WHERE id = %s AND stop_asked AND NOT planned AND (planner = '' OR lease_until < 
 
 
 @transaction.atomic
-def _stop_some(execution_id: int) -> int:
-    if not Execution.objects.select_for_update().filter(pk=execution_id, stop_asked=True, ended_at=None).exists():
+def _end_some(execution_id: int, state: State, text: str, **only: bool) -> int:
+    """End tasks that wait; how many those were."""
+    if not Execution.objects.select_for_update().filter(pk=execution_id, ended_at=None, **only).exists():
         return 0
-    with connection.cursor() as cursor:
-        cursor.execute(_STOP_SOME, {"execution": execution_id, "batch": _BATCH})
-        number, done, sent = cursor.fetchone() or (0, 0, 0)
+    values: dict[str, Any] = {"execution": execution_id, "batch": _BATCH, "state": state, "text": text}
+    with connection.cursor() as each:
+        each.execute(_END_SOME, values)
+        number, done, sent = each.fetchone() or (0, 0, 0)
     if number:
+        counter = {State.FAILED: "failed", State.STOPPED: "stopped"}[state]
         Execution.objects.filter(pk=execution_id).update(
-            stopped=F("stopped") + number, bytes_done=F("bytes_done") + done, bytes_sent=F("bytes_sent") + sent
+            **{counter: F(counter) + number}, bytes_done=F("bytes_done") + done, bytes_sent=F("bytes_sent") + sent
         )
     return int(number)
 
@@ -203,9 +221,9 @@ WHERE id = %s AND ended_at IS NULL AND planned AND (dry_run OR succeeded + faile
 
 def settle(execution_id: int) -> bool:
     """End the execution if all that it has to do is done; whether it was this call that did."""
-    with connection.cursor() as cursor:
-        cursor.execute(_SETTLE, [execution_id])
-        return bool(cursor.rowcount)
+    with connection.cursor() as each:
+        each.execute(_SETTLE, [execution_id])
+        return bool(each.rowcount)
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,8 +287,8 @@ WHERE e.id = now_done.id AND (e.measured_at IS NULL OR e.measured_at < now() - i
 
 def measure() -> None:
     """How fast each execution goes: what was done since it was measured last, some seconds ago."""
-    with connection.cursor() as cursor:
-        cursor.execute(_MEASURE)
+    with connection.cursor() as each:
+        each.execute(_MEASURE)
 
 
 def open_executions() -> Iterable[Execution]:

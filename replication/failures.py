@@ -72,7 +72,7 @@ class Vanished(Exception):
 
 def told(error: Exception, deed: str) -> str:
     """What to tell people of it. An error of this program is logged besides, as one of the `deed`."""
-    if isinstance(error, OperationalError | InterfaceError | InternalError):
+    if is_of_database(error):
         return "the database was away"
     if isinstance(error, Trouble | Vanished | RegistryError | ReplicationError):
         return plain(str(error))
@@ -80,14 +80,19 @@ def told(error: Exception, deed: str) -> str:
     return plain(f"an error of this program: {type(error).__name__}: {error}")
 
 
-def is_worth_retrying(error: Exception, attempts: int) -> bool:
-    """Whether another attempt may end otherwise; the database's absence is never the task's fault."""
+def is_of_database(error: Exception) -> bool:
+    """Whether it is the database's absence, which is never a task's fault."""
+    return isinstance(error, OperationalError | InterfaceError | InternalError)
+
+
+def is_worth_retrying(error: Exception, failures: int) -> bool:
+    """Whether another attempt may end otherwise."""
     if isinstance(error, DatabaseError | InterfaceError):
         return True
     if not isinstance(error, Trouble):
         return False
     if isinstance(error.error, DigestInvalid | SizeInvalid | ManifestUnknown | NameUnknown | Corrupt):
-        return attempts < _ONCE_MORE
+        return failures < _ONCE_MORE
     return isinstance(error.error, _TRANSIENT) and not isinstance(error.error, Lasting)
 
 

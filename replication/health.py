@@ -12,7 +12,9 @@ from django.conf import settings
 from django.db.models import F
 from django.utils import timezone
 
-from replication import dispatch, endpoints
+from artifacts.upstream import registry
+from oci.errors import RegistryError
+from replication import absence, dispatch, endpoints
 from replication.endpoints import Settings
 from replication.errors import EndpointUnhealthy, InvalidEndpoint
 from replication.models import Endpoint
@@ -37,7 +39,7 @@ def check_all() -> None:
             some = rows[start : start + _AT_ONCE]
             problems = threads.map(partial(_problem_of, private=private), [_kept(row) for row in some])
             for row, problem in zip(some, problems, strict=True):
-                _note(row, problem)
+                _note(row, *problem)
 
 
 def of_sites() -> Iterator[Endpoint]:
@@ -49,7 +51,17 @@ def check(endpoint_id: int) -> None:
     """Look at one. Nothing for one that has gone."""
     if endpoint := Endpoint.objects.filter(pk=endpoint_id).first():
         private = endpoints.local_addresses_are_allowed()
-        _note(endpoint, _problem_of(_kept(endpoint), private=private))
+        _note(endpoint, *_problem_of(_kept(endpoint), private=private))
+
+
+def check_here() -> None:
+    """Look at the registry behind this installation, as tasks do."""
+    try:
+        registry().ping()
+    except RegistryError as error:
+        absence.looked(None, error)
+    else:
+        absence.looked(None, None)
 
 
 def ask(endpoint: Endpoint) -> bool:
@@ -69,19 +81,20 @@ def _kept(endpoint: Endpoint) -> Settings | str:
         return str(error)
 
 
-def _problem_of(kept: Settings | str, *, private: bool) -> str:
-    """What a look finds to fail, or "". Asks no database: it is a thread's."""
+def _problem_of(kept: Settings | str, *, private: bool) -> tuple[str, RegistryError | None]:
+    """What a look finds to fail, or "", and what the registry answered then. Asks no database: it is a thread's."""
     if isinstance(kept, str):
-        return kept
+        return kept, None
     try:
         endpoints.look(kept, private=private)
     except EndpointUnhealthy as error:
-        return str(error)
-    return ""
+        return str(error), error.__cause__ if isinstance(error.__cause__, RegistryError) else None
+    return "", None
 
 
-def _note(endpoint: Endpoint, problem: str) -> None:
+def _note(endpoint: Endpoint, problem: str, error: RegistryError | None) -> None:
     """Keep what was seen, unless it was changed meanwhile, when it was looked at too."""
+    absence.looked(endpoint.pk, error)
     if endpoint.healthy is not (not problem):
         logger.info("Replication: the registry %s is %s", endpoint.name, f"unhealthy: {problem}" if problem else "well")
     Endpoint.objects.filter(pk=endpoint.pk, updated_at=endpoint.updated_at).update(

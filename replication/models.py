@@ -109,7 +109,9 @@ class Execution(models.Model):
     planner = models.CharField(max_length=64, blank=True, default="", help_text="the claim of whoever plans")
     lease_until = models.DateTimeField(null=True, help_text="of the planner")
     attempts = models.PositiveSmallIntegerField(default=0, help_text="of planning")
+    failures = models.PositiveSmallIntegerField(default=0, help_text="of planning, since it came on last")
     not_before = models.DateTimeField(db_default=Now(), help_text="of the next attempt at planning")
+    waits_since = models.DateTimeField(null=True, help_text="a site is away, or was lately: see Absence")
     sent_at = models.DateTimeField(null=True, help_text="to the broker, for planning, last")
     total = models.IntegerField(default=0, help_text="tasks")
     succeeded = models.IntegerField(default=0)
@@ -163,6 +165,7 @@ class Task(models.Model):
     state = models.CharField(max_length=16, choices=State.choices, default=State.PENDING)
     text = models.TextField(blank=True, default="", help_text="why it came to that state, for people")
     attempts = models.PositiveSmallIntegerField(default=0)
+    failures = models.PositiveSmallIntegerField(default=0, help_text="attempts that failed, since one brought a blob")
     not_before = models.DateTimeField(default=timezone.now, help_text="of the next attempt")
     sent_at = models.DateTimeField(null=True, help_text="to the broker, last; null: it waits for its turn")
     worker = models.CharField(max_length=64, blank=True, default="", help_text="the claim of whoever is at it")
@@ -172,6 +175,8 @@ class Task(models.Model):
     bytes_sent = models.BigIntegerField(default=0, help_text="over the wire, in all attempts")
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
+
+    was_away = False  # no column: whether one of its sites was lately, when it was claimed
 
     class Meta:
         constraints = [
@@ -241,6 +246,26 @@ class Transfer(models.Model):
 
     def __str__(self) -> str:
         return f"{self.digest} to {self.repository}"
+
+
+class Absence(models.Model):
+    """A site that doesn't answer: nothing is tried there but a look now and then. `endpoint` null is this installation.
+
+    Once it is back the row stays for a while, in case the site answers looks and nothing else.
+    """
+
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, null=True, related_name="+", db_index=False)
+    since = models.DateTimeField()
+    tries = models.PositiveSmallIntegerField(help_text="that found it away, one after another")
+    look_at = models.DateTimeField(help_text="the next look")
+    text = models.TextField(help_text="what was answered, in words")
+    back_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["endpoint"], name="absence_once", nulls_distinct=False)]
+
+    def __str__(self) -> str:
+        return f"{self.endpoint or 'this installation'}: {self.text}"
 
 
 class Event(models.Model):

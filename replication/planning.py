@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -19,8 +18,9 @@ from django.db.models.functions import Now
 
 from oci.errors import Denied, NameInvalid, RegistryError, Unauthorized
 from oci.transport import OffLimits
-from replication import claims, connecting, dispatch, events, executions, policies
+from replication import absence, claims, connecting, dispatch, events, executions, policies
 from replication.comparing import Comparison
+from replication.cursor import REFUSED, Place, refused
 from replication.failures import SOURCE, Trouble, told
 from replication.finding import Candidate, Shelf, candidates
 from replication.journal import Journal, plain
@@ -31,7 +31,6 @@ from replication.work import Halted, Work
 
 BATCH = 400  # artifacts
 _OF_ONE = (Denied, NameInvalid, Unauthorized)  # what a registry answers of one repository, others being well
-REFUSED = ""  # the reference of a task that stands for a repository which can't be replicated at all
 
 
 class Draft(NamedTuple):
@@ -47,23 +46,6 @@ class Draft(NamedTuple):
     size: int = 0
     state: str = State.PENDING
     text: str = ""
-
-
-@dataclass(slots=True)
-class Place:
-    """How far the planning has come: through `repository` up to `after`; `left` artifacts are left alone because their
-    tags are on something else at the destination."""
-
-    repository: str = ""
-    after: str = ""
-    left: int = 0
-
-    @classmethod
-    def parse(cls, text: str) -> Place:
-        return cls(**json.loads(text)) if text else cls()
-
-    def __str__(self) -> str:
-        return json.dumps({"repository": self.repository, "after": self.after, "left": self.left})
 
 
 def plan(execution_id: int) -> bool:
@@ -90,14 +72,18 @@ def plan(execution_id: int) -> bool:
 
 def _failed(execution: Execution, work: Work, error: Exception) -> None:
     """Have another attempt made later, or say that no more will be planned."""
-    text = told(error, f"planning of execution {execution.pk}")
+    text = f"planning: {told(error, f'planning of execution {execution.pk}')}"
     ours = Execution.objects.filter(pk=execution.pk, planner=work.claim, planned=False)
-    seconds = claims.wait_after(execution.attempts, error)
-    if seconds is not None:
-        later = Now() + timedelta(seconds=seconds)
-        ours.update(planner="", lease_until=None, sent_at=None, not_before=later, text=f"planning: {text}")
+    failures = ours.values_list("failures", flat=True).first() or 0
+    if absence.met(execution.policy, error):
+        ours.update(planner="", lease_until=None, sent_at=None, attempts=F("attempts") - 1, text=text)
         return
-    ours.update(planner="", planned=True, state=State.FAILED, attempts=claims.TRIES, text=f"planning: {text}")
+    seconds = claims.wait_after(failures + 1, error)
+    if seconds is None:
+        ours.update(planner="", planned=True, state=State.FAILED, text=text)
+        return
+    later = Now() + timedelta(seconds=seconds)
+    ours.update(planner="", lease_until=None, sent_at=None, not_before=later, failures=failures + 1, text=text)
 
 
 class Planner:
@@ -109,17 +95,24 @@ class Planner:
         self.policy = execution.policy
         self.filters = policies.filters_of(self.policy)
         self.place = Place.parse(execution.cursor)
+        self.begun_anew = False  # what was planned before comes again
         self.pool = connecting.threads()
         self.comparison = Comparison(source, destination, work, override=self.policy.override, sizing=execution.dry_run)
 
     def run(self) -> None:
         """Raises Halted, Trouble, and what the database does."""
         try:
-            for repository in _from(self.place.repository, self._repositories):
-                self._repository(repository)
+            if not self.place.listed:
+                for repository in _from(self.place.repository, self._repositories, self._begin_anew):
+                    self._repository(repository)
         except RegistryError as error:
             raise self._trouble("listing what is to be replicated", error) from error
+        if self.place.again:
+            self._repeat()
         self._finish()
+
+    def _begin_anew(self) -> None:
+        self.begun_anew = True
 
     def _repositories(self) -> Iterator[str]:
         """All that the policy selects, in the source's order; of an execution that events started, theirs."""
@@ -129,14 +122,23 @@ class Planner:
             names = self.source.repositories(self.filters.name_patterns)
         return (name for name in names if self.filters.takes_repository(name))
 
-    def _repository(self, repository: str) -> None:
-        """What is wrong with one repository keeps no other from being planned."""
+    def _repeat(self) -> None:
+        """Plan what was refused before. What can be planned by now, or isn't selected any more, isn't refused."""
+        if not self.place.listed:
+            self.place = Place(left=self.place.left, again=True, listed=True)
+        left = refused(self.execution).filter(source__gte=self.place.repository)
+        for name in left.order_by("source").values_list("source", flat=True):
+            if not self.filters.takes_repository(name) or self._repository(name):
+                self._pardon(name)
+
+    def _repository(self, repository: str) -> bool:
+        """Whether it could be planned: what is wrong with one repository keeps no other from it."""
         self.work.check()
         try:
             destination = policies.destination_of(self.policy, repository)
         except NameInvalid as error:
             self._refuse(repository, error.message)
-            return
+            return False
         try:
             self._plan(repository, destination)
         except (RegistryError, Trouble) as error:
@@ -144,13 +146,24 @@ class Planner:
             if not isinstance(found.error, _OF_ONE) or isinstance(found.error, OffLimits):
                 raise
             self._refuse(repository, str(found))
+            return False
+        return True
 
     def _trouble(self, what: str, error: RegistryError) -> Trouble:
         return Trouble(SOURCE, self.source.name, what, error)
 
     def _refuse(self, repository: str, text: str) -> None:
-        refused = Draft(repository, repository, REFUSED, state=State.FAILED, text=plain(text))
-        self._commit([refused], 0, repository, "")
+        draft = Draft(repository, repository, REFUSED, state=State.FAILED, text=plain(text))
+        self._commit([draft], 0, repository, "")
+        refused(self.execution).filter(source=repository).update(text=plain(text))
+
+    @transaction.atomic
+    def _pardon(self, repository: str) -> None:
+        ours = Execution.objects.filter(pk=self.execution.pk, planner=self.work.claim, planned=False)
+        if not ours.select_for_update().exists():
+            raise Halted
+        number, _ = refused(self.execution).filter(source=repository).delete()
+        ours.update(total=F("total") - number, failed=F("failed") - number)
 
     def _plan(self, repository: str, destination: str) -> None:
         after = self.place.after if repository == self.place.repository else ""
@@ -191,6 +204,8 @@ class Planner:
             if not ours.update(cursor=str(self.place), unchanged=F("unchanged") + unchanged):
                 raise Halted
             number, size, failed = _insert(self.execution.pk, drafts)
+            if number or (unchanged and not self.begun_anew):
+                ours.update(attempts=1, failures=0)
             if number:
                 ours.update(total=F("total") + number, bytes_total=F("bytes_total") + size, failed=F("failed") + failed)
         if drafts and not self.execution.dry_run:
@@ -200,12 +215,12 @@ class Planner:
         left = self.place.left
         text = f"{left} left alone: their tags are on something else there, and override is off" if left else ""
         Execution.objects.filter(pk=self.execution.pk, planner=self.work.claim, planned=False).update(
-            planned=True, planner="", lease_until=None, attempts=0, text=text
+            planned=True, planner="", lease_until=None, attempts=0, failures=0, text=text
         )
 
 
-def _from(begun: str, names: Callable[[], Iterator[str]]) -> Iterator[str]:
-    """The names from `begun` on; all of them where that isn't among them any more."""
+def _from(begun: str, names: Callable[[], Iterator[str]], anew: Callable[[], None]) -> Iterator[str]:
+    """The names from `begun` on; where that isn't among them any more all of them, which `anew` is told."""
     if begun:
         found = names()
         for name in found:
@@ -213,6 +228,7 @@ def _from(begun: str, names: Callable[[], Iterator[str]]) -> Iterator[str]:
                 yield name
                 yield from found
                 return
+        anew()
     yield from names()
 
 
@@ -231,10 +247,10 @@ _INSERT = """
 WITH made AS (
     INSERT INTO replication_task (
         execution_id, operation, resource_type, source, destination, reference, batch, tags, state, text, attempts,
-        not_before, worker, bytes_total, bytes_done, bytes_sent, ended_at
+        failures, not_before, worker, bytes_total, bytes_done, bytes_sent, ended_at
     )
     SELECT %(execution)s, d.operation, d.kind, d.source, d.destination, d.reference, d.batch,
-        ARRAY(SELECT jsonb_array_elements_text(d.tags)), d.state, d.text, 0, now(), '', d.size, 0, 0,
+        ARRAY(SELECT jsonb_array_elements_text(d.tags)), d.state, d.text, 0, 0, now(), '', d.size, 0, 0,
         CASE WHEN d.state = 'Failed' THEN now() END
     FROM jsonb_to_recordset(%(drafts)s::jsonb) AS d(
         operation text, kind text, source text, destination text, reference text, batch text, tags jsonb, state text,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from typing import NamedTuple
 
 from django.db import DatabaseError, InterfaceError, close_old_connections
 
 from oci.digest import Digest
-from replication import claims, connecting, dispatch, executions
+from replication import absence, claims, connecting, dispatch, executions
 from replication.copying import Copy, Order, at
-from replication.failures import DESTINATION, SOURCE, told
+from replication.failures import DESTINATION, SOURCE, is_of_database, told
 from replication.journal import Journal
 from replication.models import Operation, State, Task
 from replication.pulse import beating
@@ -33,45 +34,63 @@ def carry_out(task_id: int) -> bool:
     policy = task.execution.policy
     work.policy, work.speed, work.sent = policy.pk, policy.speed, task.bytes_sent
     with beating(work, lambda work: claims.renew(task, work)):
-        state, text, wait = _attempt(task, work)
-    _end(task, work, state, text, wait)
+        outcome = _attempt(task, work)
+    _end(task, work, outcome)
     return True
 
 
-def _attempt(task: Task, work: Work) -> tuple[State | None, str, float]:
-    """What it came to, and why. No state: it is to be tried again after so many seconds."""
+class Outcome(NamedTuple):
+    """What an attempt came to, and why. No state: another one follows after so many seconds, this one having `failed`,
+    or as if it had not been (`undone`)."""
+
+    state: State | None
+    text: str
+    wait: float = 0.0
+    failed: bool = False
+    undone: bool = False
+
+
+def _attempt(task: Task, work: Work) -> Outcome:
     work.journal.info(
         f"attempt {task.attempts} of {task.operation} {task.source}@{task.reference} to {task.destination}"
     )
     try:
-        return State.SUCCEED, _do(task, work), 0.0
+        return Outcome(State.SUCCEED, _do(task, work))
     except Exception as error:
         if work.leaving:
-            return None, _LEFT, 0.0
+            return Outcome(None, _LEFT, undone=True)
         if work.halted.is_set() or isinstance(error, Halted):
-            return State.STOPPED, "stopped" if work.stop_asked else _LOST, 0.0
+            return Outcome(State.STOPPED, "stopped" if work.stop_asked else _LOST)
         return _judged(task, work, error)
 
 
-def _judged(task: Task, work: Work, error: Exception) -> tuple[State | None, str, float]:
+def _judged(task: Task, work: Work, error: Exception) -> Outcome:
     """Whether a failure is the end of the task."""
     text = told(error, f"task {task.pk}")
-    seconds = claims.wait_after(task.attempts, error)
+    if absence.met(task.execution.policy, error):
+        work.journal.warning(f"{text}. It goes on when that registry answers")
+        return Outcome(None, text, undone=True)
+    away = is_of_database(error) and task.attempts < claims.LIVES
+    seconds = claims.wait_after(1 if away else claims.failures(task, work), error)
     if seconds is not None:
         work.journal.warning(f"{text}. Another attempt follows in {seconds:.0f} s")
-        return None, text, seconds
+        return Outcome(None, text, seconds, failed=not away)
     work.journal.error(text)
-    return State.FAILED, text, 0.0
+    return Outcome(State.FAILED, text)
 
 
-def _end(task: Task, work: Work, state: State | None, text: str, wait: float) -> None:
+def _end(task: Task, work: Work, outcome: Outcome) -> None:
     """Write it down. When the database is away by now, the lease runs out, and the task is found to be done then."""
+    state, text = outcome.state, outcome.text
     try:
         work.journal.info(f"{state or 'interrupted'}: {text}")
         work.journal.flush()
         if state is None:
-            claims.give_back(task, work, text, seconds=wait, undone=work.leaving)
+            failures = claims.failures(task, work) if outcome.failed else task.failures
+            claims.give_back(task, work, text, seconds=outcome.wait, failures=failures, undone=outcome.undone)
         elif claims.finish(task, work, state, text):
+            if task.was_away and state == State.SUCCEED:
+                absence.proved_over(task.execution.policy)
             executions.settle(task.execution_id)
         dispatch.refill(task.execution)
     except (DatabaseError, InterfaceError) as error:

@@ -12,8 +12,8 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from db.locks import try_advisory_lock
-from replication import claims, dispatch, events, executions, history, transfers
-from replication.models import Execution, State
+from replication import absence, claims, dispatch, events, executions, history, transfers
+from replication.models import Endpoint, Execution, Policy, State
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,9 @@ def sweep() -> bool:
     """One pass; whether it was this process's turn. What fails keeps nothing else from being done, and is raised in
     the end."""
     with try_advisory_lock("replication sweep") as ours:
-        parts: list[Callable[[], object]] = [events.follow, take_over, _tend_all, executions.measure]
+        parts: list[Callable[[], object]] = [
+            absence.note, _look_again, events.follow, take_over, executions.give_up, _tend_all, executions.measure,
+        ]  # fmt: skip
         failures = [error for part in parts if (error := _failure(part)) is not None] if ours else []
     if failures:
         raise failures[0]
@@ -73,14 +75,24 @@ def take_over() -> int:
     return len(found)
 
 
+def _look_again() -> None:
+    """Sites that are away are looked at when it is time, by workers who reach them."""
+    for site in absence.due():
+        if site is None:
+            dispatch.check_here()
+        elif endpoint := Endpoint.objects.filter(pk=site).first():
+            dispatch.check(endpoint)
+
+
 def _tend_all() -> None:
     """What is open is gone on with. A broker that is away is asked once, not for each."""
     lost: dict[str, float | None] = {}
+    held_up = set(absence.held_up(Policy.objects.all()).values_list("pk", flat=True))
     for execution in executions.open_executions():
         queue = dispatch.queue_of(execution.policy)
         if queue not in lost:
             lost[queue] = _lost_after(queue)
-        _tend(execution, lost[queue])
+        _tend(execution, None if execution.policy_id in held_up else lost[queue])
 
 
 def _lost_after(queue: str) -> float | None:
@@ -92,6 +104,7 @@ def _lost_after(queue: str) -> float | None:
 
 
 def _tend(execution: Execution, lost: float | None) -> None:
+    """`lost`: as for `dispatch.refill`; None: nothing is sent now."""
     if execution.stop_asked:
         executions.wind_up(execution.pk)
     elif execution.planned and executions.settle(execution.pk):

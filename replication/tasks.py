@@ -52,3 +52,8 @@ def check_endpoints() -> None:
 @shared_task(name="replication.check_endpoint", soft_time_limit=120, time_limit=150)
 def check_endpoint(endpoint_id: int) -> None:
     health.check(endpoint_id)
+
+
+@shared_task(name="replication.check_here", soft_time_limit=120, time_limit=150)
+def check_here(_: int) -> None:
+    health.check_here()

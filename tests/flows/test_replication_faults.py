@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +21,8 @@ from tests.flows.content import OCI_CONFIG, OCI_MANIFEST, Content, image, image_
 from tests.flows.harbor import unused
 from tests.flows.replicating import Site, assert_the_same, digest_at
 from tests.flows.stacks import eventually
+from tests.flows.wire import Wire
+from tests.oci.distribution import Distribution
 
 MIB = 1024 * 1024
 BIG = 24 * MIB
@@ -191,6 +194,60 @@ def test_a_copy_by_chunk_that_is_cut_goes_on_with_its_chunk(near: Site, far: Sit
     assert cable.uploaded < 45 * MIB, "the chunks that had come were sent again"
 
 
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Iterator[Distribution]:
+    """A registry that is killed and comes back with what it had."""
+    registry = Distribution(tmp_path)
+    registry.start()
+    try:
+        yield registry
+    finally:
+        registry.stop()
+
+
+def waits(near: Site, number: int) -> bool:
+    """Whether the execution and each of its tasks say what they wait for."""
+    told = [near.execution(number)["status_text"], *(each["explanation"] for each in near.tasks(number))]
+    return all("is away since" in each and "next try at" in each for each in told)
+
+
+def test_a_registry_that_is_away_is_waited_for_and_a_stop_is_heeded_meanwhile(near: Site, elsewhere: Distribution):
+    project = unused("waited")
+    contents = {f"{project}/app{place}": near.push(f"{project}/app{place}", image()) for place in range(3)}
+    policy = near.policy(f"{project}/**", to=near.endpoint(elsewhere.url, kind="docker-registry"))
+    elsewhere.stop()
+    number, stopped = near.start(policy), near.start(policy)
+    eventually(lambda: waits(near, number), "it isn't said that the registry is away")
+    near.stop(stopped)
+    assert near.finished(stopped, seconds=20)["status"] == "Stopped"
+    assert near.execution(number)["status"] == "InProgress"
+    elsewhere.start()
+    near.succeeds(number, seconds=120)
+    for repository, content in contents.items():
+        assert_the_same(Wire(elsewhere.url), repository, content)
+
+
+@pytest.mark.longhaul
+def test_a_registry_that_is_away_for_minutes_is_waited_for(near: Site, elsewhere: Distribution):
+    """While other sites go on as ever."""
+    repository = f"{unused('waited')}/app"
+    content = near.push(repository, heavy())
+    with cable_to(elsewhere.url) as cable:
+        policy = near.policy(repository, to=near.endpoint(cable.url, kind="docker-registry"))
+        cable.pace = PACE
+        number = near.start(policy)
+        eventually(lambda: cable.uploading() > HARM_AT, "the large layer isn't on its way")
+        elsewhere.stop()
+        cable.cut()
+        cable.pace = None
+        eventually(lambda: waits(near, number), "it isn't said that the registry is away")
+        threading.Event().wait(180)
+        assert near.execution(number)["status"] == "InProgress"
+        elsewhere.start()
+        near.succeeds(number, seconds=180)
+    assert_the_same(Wire(elsewhere.url), repository, content)
+
+
 @pytest.mark.longhaul
 def test_two_hundred_artifacts_come_though_everything_is_killed(near: Site, far: Site):
     """Pieces of both sites die at random moments, as long as the execution goes on."""
@@ -211,10 +268,7 @@ def test_two_hundred_artifacts_come_though_everything_is_killed(near: Site, far:
         havoc.comes_again(site.stack, piece, before)
     for site in (near, far):
         site.stack.wait_until_it_answers()
-    found = near.finished(number, seconds=300)
-    if found["status"] != "Succeed":  # five attempts may have met a dead piece each: those are taken up by hand
-        near.api.call("POST", f"/replication/executions/{number}/retry", status=201)
-        found = near.finished(number, seconds=300)
+    found = near.finished(number, seconds=600)
     assert found["status"] == "Succeed", f"seed {seed}, killed {killed}: {found}"
     for repository, content in contents.items():
         assert_the_same(far.wire, repository, content)

@@ -1,5 +1,7 @@
 """Whatever breaks on the way, content arrives whole, or an error says that it didn't."""
 
+import socket
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -7,9 +9,10 @@ from hypothesis import strategies as st
 from oci.bodies import PIECE
 from oci.client import RegistryClient
 from oci.digest import Digest
-from oci.errors import RegistryError
+from oci.errors import RegistryError, Unavailable
 from oci.listener import Reply
 from oci.registry import DROP, LineCut, MemoryRegistry
+from oci.transport import Away
 from oci.upload import Upload
 
 CONTENT = bytes(range(256)) * (2 * PIECE // 256) + b"and a bit"
@@ -110,3 +113,41 @@ def test_a_blob_comes_down_whole_or_with_an_error(faults, cuts, redirect, tries,
         assert read == CONTENT[offset:]
     finally:
         registry.stop()
+
+
+def reading(registry: MemoryRegistry) -> None:
+    RegistryClient(registry.url, timeout=0.2).head_manifest("library/app", "v1")
+
+
+def writing(registry: MemoryRegistry) -> None:
+    RegistryClient(registry.url, timeout=0.2).begin_upload("library/app")
+
+
+@pytest.mark.parametrize(
+    ("faults", "call", "away"),
+    [
+        ([503], writing, True),
+        ([Reply(502)], reading, True),
+        ([504], reading, True),
+        ([500], reading, False),
+        ([DROP, DROP], reading, True),
+        ([DROP], writing, False),
+    ],
+)
+def test_it_is_told_whether_the_registry_is_away_or_the_call_went_wrong(faults, call, away):
+    registry = troubled(faults)
+    try:
+        with pytest.raises(Unavailable) as raised:
+            call(registry)
+    finally:
+        registry.stop()
+    assert isinstance(raised.value, Away) == away
+
+
+def test_a_registry_that_refuses_connections_or_keeps_silent_is_away():
+    registry = troubled([])
+    registry.stop()
+    with pytest.raises(Away, match="refuses the connection"):
+        reading(registry)
+    with socket.create_server(("127.0.0.1", registry.port)), pytest.raises(Away, match="in time"):
+        reading(registry)

@@ -17,7 +17,7 @@ from oci.errors import (
     Unknown,
 )
 from oci.listener import Listener, Reply
-from oci.transport import Lasting
+from oci.transport import Away, Lasting
 from oci.vendor import MAX_JSON, JsonApi
 
 
@@ -103,7 +103,7 @@ def test_an_answer_that_is_expected_is_no_error(vendor):
         (409, b'{"error":"there\\nalready"}', Unknown, "there already"),
         (400, b'{"__type":"InvalidParameterException","message":"bad"}', Unknown, "bad"),
         (500, b"<html>", Unavailable, ""),
-        (503, b'{"errors":[]}', Unavailable, ""),
+        (503, b'{"errors":[]}', Away, ""),
         (404, b'{"message":{"nested":true}}', NameUnknown, ""),
         (404, b"[" * 100_000, NameUnknown, ""),
         (404, b'{"errors":["x"]}', NameUnknown, ""),

@@ -8,6 +8,7 @@ from django.db import connection
 
 from audit import Context
 from audit.models import AuditRecord
+from oci.listener import Reply
 from oci.registry import MemoryRegistry
 from rbac.actors import SYSTEM
 from replication import executions, leaving, running
@@ -193,30 +194,30 @@ def test_what_failed_is_tried_again_by_the_same_execution(bench, policy, remote,
     door.push(image(tag="v2"))
     execution = bench.start(policy)
     bench.deliver()
-    remote.stop()
-    Task.objects.update(attempts=4)
+    Task.objects.update(failures=4)
+    remote.guard = lambda _: Reply(500)
     bench.work()
     failed = bench.seen(execution)
     assert (failed.state, failed.failed, failed.text) == (State.FAILED, 2, "0 done, 2 failed")
-    remote.start()
+    remote.guard = None
     executions.retry(execution, actor=SYSTEM, context=Context())
     bench.work()
     ended = bench.seen(execution)
     assert (ended.state, ended.total, ended.succeeded, ended.failed) == (State.SUCCEED, 2, 2, 0)
 
 
-def test_a_registry_that_is_away_is_tried_again_later_and_the_task_says_what_it_waits_for(bench, policy, remote, door):
+def test_a_registry_that_fails_is_tried_again_later_and_the_task_says_what_it_waits_for(bench, policy, remote, door):
     door.push(image(tag="v1"))
     execution = bench.start(policy)
     bench.deliver()
-    remote.stop()
+    remote.guard = lambda _: Reply(500)
     bench.work()
     task = bench.tasks(execution)[0]
     assert (task.state, task.attempts) == (State.PENDING, 1)
     assert task.not_before > task.started_at
     assert task.text.startswith(f"destination {policy.destination.name}: ")
     assert "see whether the registry is up" in task.text
-    remote.start()
+    remote.guard = None
     bench.sweep()
     assert bench.messages == []
     Task.objects.update(not_before=task.started_at)
@@ -227,17 +228,17 @@ def test_a_registry_that_is_away_is_tried_again_later_and_the_task_says_what_it_
     assert set(levels) == {"INFO", "WARNING"}
 
 
-def test_a_source_that_is_away_fails_the_planning_in_words_and_it_can_be_tried_again(bench, remote):
+def test_a_source_that_fails_the_planning_does_so_in_words_and_it_can_be_tried_again(bench, remote):
     fill(remote.url, "far/app", image(tag="v1"))
     policy = bench.policy(source=bench.endpoint(remote.url), names="far/**")
     execution = bench.start(policy)
-    Execution.objects.update(attempts=4)
-    remote.stop()
+    Execution.objects.update(failures=4)
+    remote.guard = lambda _: Reply(500)
     bench.work()
     failed = bench.seen(execution)
     assert failed.state == State.FAILED
     assert failed.text.startswith(f"planning: source {policy.source.name}: listing what is to be replicated: ")
-    remote.start()
+    remote.guard = None
     executions.retry(execution, actor=SYSTEM, context=Context())
     bench.work()
     ended = bench.seen(execution)

@@ -15,10 +15,10 @@ from rbac.actors import SYSTEM
 from replication import claims, finding, planning
 from replication.adapters.base import Adapter, Listed
 from replication.comparing import Comparison
+from replication.cursor import Place
 from replication.finding import Candidate
 from replication.journal import Journal
 from replication.models import Execution, State, Task
-from replication.planning import Place
 from replication.work import Work
 from tests.door import image, unique
 from tests.people import CONTEXT
@@ -212,10 +212,12 @@ def test_whatever_a_list_is_like_the_second_time_what_was_behind_the_place_is_fo
         return
     begun = before[place % len(before)]
     second = before if same else after
-    found = list(planning._from(begun, lambda: iter(second)))
+    anew: list[bool] = []
+    found = list(planning._from(begun, lambda: iter(second), lambda: anew.append(True)))
     done = set(before[: before.index(begun)])
     wanted = set(second) if begun not in second else set(second[second.index(begun) :])
     assert set(found) == wanted
+    assert bool(anew) == (begun not in second)
     if same:
         assert set(found) | done == set(second)
 

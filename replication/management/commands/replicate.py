@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from rbac.actors import SYSTEM
 from rbac.management.console import CONTEXT, one_line
-from replication import executions
+from replication import absence, executions
 from replication.errors import PolicyUnknown, ReplicationError
 from replication.executions import Progress
 from replication.journal import size_words
@@ -59,7 +59,8 @@ class Command(BaseCommand):
         told = ""
         while True:
             row = executions.find(execution.pk)
-            if (line := _progress(row, executions.progress(row))) != told:
+            waits = absence.words([row]).get(row.pk, "")
+            if (line := waits or _progress(row, executions.progress(row))) != told:
                 told = line
                 self.stderr.write(line)
             if row.ended_at is not None:
