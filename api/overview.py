@@ -14,6 +14,7 @@ from api.errors import Unprocessable
 from artifacts import figures
 from artifacts.models import Repository
 from db.prepared import planned_anew
+from db.searching import named
 from projects.models import Project
 from rbac.actors import Actor
 
@@ -73,7 +74,7 @@ def _of(actor: Actor) -> StatisticShape:
         "public_project_count": totals.count(Project.objects.filter(public=True)),
         "public_repo_count": figures.repositories(public=True),
         "private_project_count": totals.count(private),
-        "private_repo_count": totals.count(Repository.objects.filter(project__in=private)),
+        "private_repo_count": totals.count(Repository.objects.filter(private.holding())),
         "total_project_count": 0,
         "total_repo_count": 0,
         "total_storage_consumption": 0,
@@ -91,10 +92,11 @@ class Search(Endpoint):
             return Response(self._found(wanted))
 
     def _found(self, wanted: str) -> SearchShape:
-        known = Project.objects.visible_to(self.actor).select_related("owner")
-        found = list(known.filter(name__icontains=wanted).order_by("name")[:_FOUND])
-        listable = Repository.objects.filter(project__in=places.projects_with(self.actor, "repository:list"))
-        rows = list(listable.filter(name__icontains=wanted).select_related("project").order_by("name")[:_FOUND])
+        known, _more = named(Project.objects.visible_to(self.actor), "name", wanted)
+        found = list(known.select_related("owner").order_by("name")[:_FOUND])
+        listable = places.projects_with(self.actor, "repository:list").holding()
+        of_them, _more = named(Repository.objects.filter(listable), "name", wanted)
+        rows = list(of_them.select_related("project").order_by("name")[:_FOUND])
         shown = [self._repository(row, shape) for row, shape in zip(rows, repositories.shapes(rows), strict=True)]
         return {"project": projects.shapes(found, self.actor), "repository": shown}
 

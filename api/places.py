@@ -6,8 +6,6 @@ import re
 from collections.abc import Callable
 from urllib.parse import quote, unquote
 
-from django.db.models import QuerySet
-
 from api.endpoint import Endpoint
 from api.errors import BadRequest, NotFound, Unprocessable
 from artifacts.models import Repository
@@ -16,7 +14,7 @@ from oci.errors import NameInvalid, RegistryError
 from oci.reference import parse_reference, parse_repository
 from projects import actions
 from projects.errors import ProjectUnknown
-from projects.models import Project
+from projects.models import Project, ProjectQuerySet
 from rbac.actors import Actor
 from rbac.policy import ALL_PROJECTS, can
 
@@ -102,7 +100,7 @@ def path_of(repository: str) -> str:
     return f"/api/v2.0/projects/{project_name}/repositories/{quote(quote(rest, safe=''), safe='')}"
 
 
-def projects_with(actor: Actor, permission: str) -> QuerySet[Project]:
+def projects_with(actor: Actor, permission: str) -> ProjectQuerySet:
     """The projects in which `actor` may do `permission`, for a list over all of them."""
     return Project.objects.with_permission(actor, permission)
 

@@ -73,7 +73,7 @@ class AllRepositories(Endpoint):
     @operation("listAllRepositories", group="repository", answers=list[RepositoryShape], query=_REPOSITORIES.parameters)
     def get(self, request: Request) -> Response:
         """listAllRepositories: of every project in which the caller may list them."""
-        rows = Repository.objects.filter(project__in=places.projects_with(self.actor, "repository:list"))
+        rows = Repository.objects.filter(places.projects_with(self.actor, "repository:list").holding())
         rows = _REPOSITORIES.narrow(rows, request.query_params.get("q", ""))
         return paged(request, _REPOSITORIES.sort(rows, request.query_params.get("sort", "")), shapes)
 

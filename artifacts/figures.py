@@ -33,15 +33,13 @@ _PATIENCE = "600s"
 
 def repositories(*, public: bool) -> int:
     """How many there are in public projects, or in all others."""
-    few = _few(Repository.objects.filter(project__public=public))
-    return _remembered(PUBLIC_REPOSITORIES if public else PRIVATE_REPOSITORIES) if few is None else few
+    name = PUBLIC_REPOSITORIES if public else PRIVATE_REPOSITORIES
+    return _count(name) if _are_few(Repository.objects.all()) else _remembered(name)
 
 
 def stored() -> int:
     """Bytes of all blobs."""
-    if _few(Blob.objects.all()) is None:
-        return _remembered(STORED)
-    return _count(STORED)
+    return _count(STORED) if _are_few(Blob.objects.all()) else _remembered(STORED)
 
 
 def measure() -> None:
@@ -54,10 +52,9 @@ def measure() -> None:
             Figure.objects.update_or_create(name=name, defaults={"value": value, "measured_at": timezone.now()})
 
 
-def _few(rows: QuerySet[Repository] | QuerySet[Blob]) -> int | None:
-    """How many there are; None for more than FEW."""
+def _are_few(rows: QuerySet[Repository] | QuerySet[Blob]) -> bool:
     found: int = rows.order_by()[: FEW + 1].count()
-    return found if found <= FEW else None
+    return found <= FEW
 
 
 def _remembered(name: str) -> int:

@@ -6,7 +6,7 @@ import sys
 import time
 from types import ModuleType
 
-from bench import blobs, directory, growth, lists, manifests, memory, push, replication, skopeo, tokens
+from bench import blobs, directory, growth, lists, manifests, memory, pages, push, replication, skopeo, tokens
 from bench.client import ClientError
 from bench.figures import Figure, table, verdict, write
 from bench.load import LoadError
@@ -27,6 +27,7 @@ CAPABILITIES: tuple[ModuleType, ...] = (
     memory,
     growth,
     lists,
+    pages,
     directory,
     replication,
 )

@@ -1,7 +1,8 @@
 """How the REST API's lists grow: the same pages with a hundred rows and with a million behind them."""
 
 import re
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
@@ -37,12 +38,19 @@ def figures(world: World) -> list[Figure]:
     with ExitStack() as running:
         sides = {}
         for offset, (name, count) in enumerate({"small": SMALL, "large": LARGE}.items()):
-            product = running.enter_context(Product(world.directory / f"lists-{name}", world.port + 6 + offset))
+            sides[name] = running.enter_context(filled(world, name, count, offset)), count
+        return [_figure(name, world.directory, sides) for name in _LISTS]
+
+
+@contextmanager
+def filled(world: World, name: str, count: int, offset: int = 0) -> Iterator[Product]:
+    """A stack with so many rows, which stay in the world for the next who asks for it by this name."""
+    with Product(world.directory / f"lists-{name}", world.port + 6 + offset) as product:
+        if product.is_new:
             product.make_user(MEMBER)
             product.manage("setadmin", USER)
             seed.fill_lists(product, count, member=MEMBER)
-            sides[name] = product, count
-        return [_figure(name, world.directory, sides) for name in _LISTS]
+        yield product
 
 
 def _figure(name: str, directory: Path, sides: dict[str, tuple[Product, int]]) -> Figure:

@@ -38,11 +38,13 @@ class Product:
     """A running Roadstead on a loopback port, with a user who may push to the private project `bench`."""
 
     def __init__(self, home: Path, port: int, *, items: Mapping[str, str] | None = None) -> None:
-        """`items` are configuration items that are set before there is anybody."""
+        """`items` are configuration items that are set before there is anybody. A home that an earlier one has left is
+        gone on with, as it is."""
         self.home = home
+        self.is_new = not home.exists()
         self.items = items or {}
         self.port = port
-        self.password = f"Aa1-{secrets.token_urlsafe(18)}"  # with one of each kind that the rules ask for
+        self.password = self._password()
         self.stack = Stack(home, port)
         self.client = Client(self.url, self.authorize)
         self._tokens: dict[str, tuple[float, str]] = {}
@@ -55,7 +57,8 @@ class Product:
         try:
             self.stack.start()
             self.stack.wait_healthy()
-            self._settle_in()
+            if self.is_new:
+                self._settle_in()
         except BaseException:
             self.stack.stop()
             raise
@@ -65,6 +68,14 @@ class Product:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stack.stop()
+
+    def _password(self) -> str:
+        """Of everybody here, kept beside the home; with one of each kind that the rules ask for."""
+        kept = self.home.with_name(f"{self.home.name}.password")
+        if self.is_new:
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            kept.write_text(f"Aa1-{secrets.token_urlsafe(18)}", encoding="ascii")
+        return kept.read_text(encoding="ascii")
 
     def _settle_in(self) -> None:
         for name, value in self.items.items():

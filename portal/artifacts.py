@@ -23,6 +23,7 @@ from projects.models import Label
 
 ORDERS = {"pushed": ["pushed_at", "pk"]}
 _TAGS_SHOWN, _TAGS_NAMED = 8, 5  # beside an artifact of a list, and of one that is to be deleted
+_TAGS, _REFERRERS = 100, 100  # on the page of one artifact
 
 
 @visited("GET", "HEAD")
@@ -83,10 +84,16 @@ def artifact(visit: Visit, name: str, repository: str, digest: str) -> HttpRespo
     room = rooms.enter(visit, name, "artifact:read")
     held = rooms.repository(room, repository)
     found = rooms.artifact(held, digest)
-    [entry] = entries(held, [found], beside.ALONE, beside.ALONE)
-    named = entry["tags"][0][0].name if entry["tags"] else ""
+    [entry] = entries(held, [found], most=_REFERRERS + 1)
+    page = page_of(visit, found.tags.order_by("-pushed_at", "-pk"), _TAGS)
+    named = page.rows[0].name if page.rows else ""
+    rules = immutability.rules_of(held.project_id).of_repository(held.name)
     facts = {
         **entry,
+        "tags": [(tag, rules.cover(tag.name)) for tag in page.rows],
+        "page": page,
+        "referrers": entry["referrers"][:_REFERRERS],
+        "more_referrers": len(entry["referrers"]) > _REFERRERS,
         "repository": held,
         "content": contents.read(found),
         "commands": pulling.commands(visit.request.get_host(), held.name, found, named),

@@ -10,6 +10,7 @@ from django.db.models import Model, QuerySet
 
 from db import keyset
 from db.prepared import planned_anew
+from db.searching import named
 from portal.visit import Visit
 
 SIZE = 25  # rows of a page
@@ -48,6 +49,15 @@ def ordered(
     order = Order(asked.removeprefix("-"), asked.startswith("-"))
     columns = [f"-{column}" if order.descending else column for column in orders[order.key]]
     return rows.order_by(*columns), order
+
+
+def searched(rows: QuerySet[Row], column: str, part: str, *, within: str = "") -> tuple[QuerySet[Row], bool]:
+    """Those of `rows` with `part` in their name, and whether there are too many to be found; all of them where nothing
+    is looked for. See `db.searching`."""
+    if not part:
+        return rows, False
+    with planned_anew():
+        return named(rows, column, part, within=within)
 
 
 def page_of(visit: Visit, rows: QuerySet[Row], size: int = SIZE) -> Page[Row]:

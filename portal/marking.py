@@ -13,11 +13,12 @@ from artifacts.models import Tag
 from oci.reference import parse_tag
 from portal import confirming, errors, rooms
 from portal.forms import TYPED, PortalForm, Text
+from portal.lists import page_of
 from portal.undo import Facts, Undo, way
 from portal.visit import Visit, id_in, visited
 from projects.labels import usable_in
 
-_MOST = 500  # labels offered
+_LABELS = 50  # on a page
 
 
 class NewTag(PortalForm):
@@ -91,10 +92,11 @@ def labels(visit: Visit, name: str, repository: str, digest: str) -> HttpRespons
         facts = {"project": name, "repository": repository, "digest": found.digest, "label": label, "on": not is_on}
         said = _("The label is on it.") if is_on else _("The label is taken off.")
         undo = Undo("label-artifact", room.project, facts)
-        return visit.to("labels-of-artifact", name, repository, found.digest, said=said, undo=undo)
-    usable = usable_in(room.project.pk).order_by("name")[:_MOST]
+        return visit.to_path(visit.request.get_full_path(), said=said, undo=undo)
+    page = page_of(visit, usable_in(room.project.pk).order_by("name", "pk"), _LABELS)
     on = set(found.marks.values_list("label", flat=True))
-    facts = {"repository": held, "artifact": found, "choices": [(label, label.pk in on) for label in usable]}
+    choices = [(label, label.pk in on) for label in page.rows]
+    facts = {"repository": held, "artifact": found, "page": page, "choices": choices}
     return room.show("labels_of_artifact", "project", facts)
 
 

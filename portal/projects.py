@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 from artifacts import sizes
 from portal import confirming, rooms
 from portal.forms import TYPED, PortalForm, Text
-from portal.lists import ordered, page_of
+from portal.lists import ordered, page_of, searched
 from portal.pages import own_path
 from portal.undo import Facts, Undo, way
 from portal.visit import Visit, visited
@@ -45,12 +45,13 @@ def projects(visit: Visit) -> HttpResponse:
     shown = visit.asked("show") if visit.asked("show") in SHOWN else ""
     q = visit.asked("q")
     visible = _shown(visit, shown)
-    rows, order = ordered(visit, visible.filter(name__icontains=q) if q else visible, ORDERS, "name")
+    rows, more = searched(visible, "name", q)
+    rows, order = ordered(visit, rows, ORDERS, "name")
     page = page_of(visit, rows)
     offered = SHOWN if visit.session else {}
     facts = {
         "section": "projects", "page": page, "entries": entries(visit, page.rows), "order": order, "q": q,
-        "show": shown,
+        "show": shown, "more": more,
         "kept": {"show": shown, "sort": visit.asked("sort")}, "chips": offered.items(),
         "may_create": actions.may_create(visit.actor),
     }  # fmt: skip

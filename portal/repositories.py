@@ -12,7 +12,7 @@ from artifacts import repositories, sizes
 from artifacts.models import Repository
 from portal import confirming, rooms
 from portal.forms import PortalForm, Text
-from portal.lists import ordered, page_of
+from portal.lists import ordered, page_of, searched
 from portal.visit import Visit, visited
 
 BY_NAME = {"name": ["name"]}  # on an index, whatever the project holds
@@ -33,7 +33,7 @@ def repositories_of(visit: Visit, name: str) -> HttpResponse:
     q, few = visit.asked("q"), sizes.repositories([room.project.pk])[room.project.pk]
     # Their names begin with the project's: so the index of names has them in order.
     rows = Repository.objects.filter(project=room.project, name__startswith=f"{name}/")
-    rows = rows.filter(name__icontains=q) if q else rows
+    rows, more = searched(rows, "name", q, within=f"{name}/")
     rows, order = ordered(visit, rows, BY_NAME if few.more else FEW, "name")
     page = page_of(visit, rows)
     ids = [row.pk for row in page.rows]
@@ -43,6 +43,7 @@ def repositories_of(visit: Visit, name: str) -> HttpResponse:
         "entries": [(row, stored.get(row.pk), pushed.get(row.pk)) for row in page.rows],
         "order": order, "q": q,
         "sorts": not few.more, "kept": {"sort": visit.asked("sort")}, "here_is_project": True, "amount": few,
+        "more": more,
     }  # fmt: skip
     return room.show("repositories", "project", facts)
 

@@ -7,6 +7,7 @@ from django.views.defaults import page_not_found
 
 from artifacts.models import Repository
 from db.prepared import planned_anew
+from db.searching import named
 from portal import errors, languages, origin, resuming
 from portal.home import home
 from portal.pages import own_path, page, session_of, show, wants_page
@@ -30,11 +31,11 @@ def search(visit: Visit) -> HttpResponse:
     facts = {"searched": q, "projects": [], "repositories": [], "most": _FOUND}
     if q:
         with planned_anew():
-            visible = Project.objects.visible_to(visit.actor).filter(name__icontains=q)
-            listable = Project.objects.with_permission(visit.actor, "repository:list")
-            found = Repository.objects.filter(project__in=listable, name__icontains=q).select_related("project")
-            facts["projects"] = list(visible.order_by("name")[:_FOUND])
-            facts["repositories"] = list(found.order_by("name")[:_FOUND])
+            projects, _more = named(Project.objects.visible_to(visit.actor), "name", q)
+            listable = Project.objects.with_permission(visit.actor, "repository:list").holding()
+            found, _more = named(Repository.objects.filter(listable), "name", q)
+            facts["projects"] = list(projects.order_by("name")[:_FOUND])
+            facts["repositories"] = list(found.select_related("project").order_by("name")[:_FOUND])
     return visit.show("search", facts)
 
 

@@ -7,10 +7,11 @@ from collections.abc import Collection
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
-from django.db.models import Exists, F, Func, OuterRef, Q, Value
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Upper
 from django.utils import timezone
 
+from db.searching import AnyOf
 from oci.pattern import LONGEST
 from rbac.actors import Actor
 from rbac.matrix import PUBLIC
@@ -19,14 +20,6 @@ from rbac.policy import SYSTEM_SCOPE, can, roles_with
 from rbac.reach import EVERYWHERE
 
 _FEW = 1000  # memberships whose projects' ids go into a list's condition
-
-
-class _AnyOf(Func):
-    """`id = ANY(array)`: one and the same statement for any number of ids, which `IN` isn't."""
-
-    template = "%(expressions)s::bigint[])"
-    arg_joiner = " = ANY("
-    output_field = models.BooleanField()
 
 
 def _memberships(actor: Actor) -> models.QuerySet[Member]:
@@ -45,7 +38,7 @@ def _among(memberships: models.QuerySet[Member]) -> Q:
     ids = list(memberships.values_list("project", flat=True)[: _FEW + 1])
     if len(ids) > _FEW:
         return Q(Exists(memberships.filter(project=OuterRef("pk"))))
-    return Q(_AnyOf(F("pk"), Value(ids, ArrayField(models.BigIntegerField())))) if ids else _NONE
+    return Q(AnyOf("pk", ids)) if ids else _NONE
 
 
 def _reached_by(actor: Actor, permission: str | None = None) -> Q:
@@ -96,6 +89,16 @@ class ProjectQuerySet(models.QuerySet["Project"]):
         if actor.user_id is None:
             return self.filter(anybody)
         return self.filter(anybody | (_among(_memberships(actor).filter(role__in=roles)) & reached))
+
+    def holding(self) -> Q:
+        """A condition on what belongs to a project: to one of these.
+
+        Of few, which are read beforehand, an index finds it among anything. All the projects there are need none.
+        """
+        if not self.query.where and not self.query.is_sliced:
+            return Q()
+        ids = list(self.values_list("pk", flat=True)[: _FEW + 1])
+        return Q(AnyOf("project", ids)) if len(ids) <= _FEW else Q(project__in=self)
 
 
 class Project(models.Model):

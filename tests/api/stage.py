@@ -157,6 +157,38 @@ def _manifest(repository: Repository, number: int, digest: str, media_type: str,
     )
 
 
+def crowd_more(number: int) -> None:
+    """One more of what else pages list: people, robots, labels, rules, and what was replicated."""
+    team, pk = Project.objects.get(name="team"), ID + 10 + number
+    user = make_user(f"more-{number}")
+    group = Group.objects.create(id=pk, name=f"more-{number}")
+    Group.objects.get(pk=ID).users.add(user)
+    Member.objects.create(project=team, role=Role.objects.get(name="guest"), group=group)
+    for project, name in ((None, f"more-{number}"), (team, f"team+more-{number}")):
+        Robot.objects.create(name=name, project=project, secret="none")
+        label = Label.objects.create(project=project, name=f"more-{number}")
+        ArtifactLabel.objects.create(manifest_id=ID, label=label)
+    ImmutableRule.objects.create(
+        project=team, repository_decoration="repoMatches", repository_pattern=f"more-{number}",
+        tag_decoration="matches", tag_pattern="v*",
+    )  # fmt: skip
+    Tag.objects.create(repository_id=ID, name=f"again-{number}", manifest_id=ID)
+    referrer = _manifest(Repository.objects.get(pk=ID), ID + 100 + number, f"sha256:{number + 100:064x}", _IMAGE)
+    Manifest.objects.filter(pk=referrer.pk).update(subject=DIGEST, listed=False)
+    _replicate_more(pk)
+
+
+def _replicate_more(pk: int) -> None:
+    endpoint = Endpoint.objects.create(name=f"more-{pk}", kind="docker-registry", url="http://127.0.0.1:1")
+    policy = Policy.objects.create(id=pk, name=f"more-{pk}", source=endpoint)
+    Execution.objects.create(id=pk, policy=policy, trigger="manual", planned=True, total=1)
+    again = {"policy_id": ID, "trigger": "manual", "state": State.FAILED, "ended_at": timezone.now()}
+    Execution.objects.create(id=pk + 100, **again)
+    row = {"source": f"more-{pk}", "destination": "team/app", "reference": DIGEST}
+    Task.objects.create(id=pk, execution_id=ID, state=State.FAILED, ended_at=timezone.now(), **row)
+    LogLine.objects.create(task_id=ID, text="it is nowhere")
+
+
 def fill_more(number: int) -> None:
     """One more tagged image in the repository, and one more repository beside it."""
     repository = Repository.objects.get(name="team/app")
