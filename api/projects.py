@@ -200,7 +200,7 @@ class Projects(Endpoint):
                 actor=self.actor,
                 context=self.context,
             )
-            _allow(self, project, body)
+            _allow(self, project, body, of=None)
         by_name = request.headers.get("X-Resource-Name-In-Location", "").lower() in {"true", "1"}
         place = project.name if by_name else project.pk
         return Response(status=201, headers={"Location": f"/api/v2.0/projects/{place}"})
@@ -226,7 +226,7 @@ class OneProject(Endpoint):
         body = bodies.read(bodies.ProjectUpdate, request)
         with transaction.atomic():
             metadata.change(project, _settings(body), actor=self.actor, context=self.context)
-            _allow(self, project, body)
+            _allow(self, project, body, of=project)
         return Response()
 
     @operation("deleteProject", refuses=[403, 404, 412])
@@ -308,10 +308,10 @@ def _mapping(request: Request) -> dict[str, Any]:
     return given
 
 
-def _allow(view: Endpoint, project: Project, body: dict[str, Any]) -> None:
-    """Give the project the allowlist of its own that a body asks for."""
+def _allow(view: Endpoint, project: Project, body: dict[str, Any], *, of: Project | None) -> None:
+    """Give the project the allowlist of its own that a body asks for, and may say to be `of` it."""
     if body["cve_allowlist"] is not None:
-        content = allowlist_content(body["cve_allowlist"], project)
+        content = allowlist_content(body["cve_allowlist"], of)
         allowlists.set_of_project(project, content, actor=view.actor, context=view.context)
 
 

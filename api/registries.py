@@ -17,7 +17,7 @@ from api.query import Field, Listing, a_flag, a_number, a_time
 from api.times import NEVER, written
 from projects.models import Label
 from rbac.policy import SYSTEM_SCOPE
-from replication import adapters, endpoints
+from replication import adapters, endpoints, health
 from replication.adapters import Info
 from replication.filters import ARTIFACT, CHART, IMAGE
 from replication.models import Endpoint as Row
@@ -167,7 +167,8 @@ class Registries(Endpoint):
 
     @operation("createRegistry", group=_GROUP, body=replication_bodies.NewRegistry, status=201, refuses=[403, 409])
     def post(self, request: Request) -> Response:
-        """createRegistry: which has to answer, and to take the credential."""
+        """createRegistry: which has to answer, and to take the credential. One that only workers of its own queue reach
+        is looked at by these, once it is made."""
         self.require("registry:create", SYSTEM_SCOPE)
         body = bodies.read(replication_bodies.NewRegistry, request)
         credential = body["credential"] or {}
@@ -198,13 +199,14 @@ class Ping(Endpoint):
         if body.get("id") == HERE:
             return Response()
         changes = _changes(body)
-        if body.get("id"):
-            settings = endpoints.changed(endpoints.find(body["id"]), changes)
+        kept = endpoints.find(body["id"]) if body.get("id") else None
+        if kept is not None:
+            settings = endpoints.changed(kept, changes)
         elif not body.get("type") or not body.get("url"):
             raise BadRequest("type and url are needed, or the id of a registry that is kept")
         else:
             settings = endpoints.Settings(**{"name": "ping", **changes})
-        endpoints.look(settings)
+        health.try_out(settings, kept)
         return Response()
 
 
@@ -231,7 +233,8 @@ class OneRegistry(Endpoint):
 
     @operation("updateRegistry", group=_GROUP, body=replication_bodies.RegistryUpdate, refuses=[403, 404, 409])
     def put(self, request: Request, id: str) -> Response:
-        """updateRegistry: which has to answer as it shall be. Another url needs the secret again."""
+        """updateRegistry: which has to answer as it shall be. Another url, or another way to verify its certificate,
+        needs the secret again."""
         self.require("registry:update", SYSTEM_SCOPE)
         changes = _changes(bodies.read(replication_bodies.RegistryUpdate, request))
         endpoints.update(places.number(id, "id"), changes, actor=self.actor, context=self.context)

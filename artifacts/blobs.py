@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from datetime import datetime
 
 from django.db import transaction
@@ -14,6 +14,7 @@ from db.locks import advisory_lock
 from db.prepared import fetch
 from oci.client import BlobInfo
 from oci.digest import Digest
+from oci.download import BlobStream
 from oci.errors import BlobUnknown, Unavailable, Unsupported
 from oci.reference import project_of
 
@@ -36,7 +37,7 @@ def find(repository: str, digest: Digest) -> BlobInfo | None:
     return _ask_upstream(repository, _stored_as(digest))
 
 
-def read(repository: str, digest: Digest, offset: int = 0) -> Iterator[bytes]:
+def read(repository: str, digest: Digest, offset: int = 0) -> Generator[bytes, None, None] | BlobStream:
     """The bytes of a blob that the repository holds, from `offset` on; BlobUnknown. Straight from a store of files."""
     info = find(repository, digest)
     if info is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -328,7 +328,7 @@ def read_blob(digest: Digest, limit: int, *, size: int | None = None) -> bytes |
     return payload if len(payload) <= limit else None
 
 
-def read(digest: Digest, offset: int) -> Iterator[bytes] | None:
+def read(digest: Digest, offset: int) -> Generator[bytes, None, None] | None:
     """The bytes of a blob from `offset` on, out of a store of files; None where it isn't one, or isn't there."""
     if driver() != "filesystem":
         return None
@@ -340,7 +340,7 @@ def read(digest: Digest, offset: int) -> Iterator[bytes] | None:
     return _pieces(file)
 
 
-def _pieces(file: BinaryIO) -> Iterator[bytes]:
+def _pieces(file: BinaryIO) -> Generator[bytes, None, None]:
     with file, _in_reach():
         while piece := file.read(_PIECE):
             yield piece

@@ -82,7 +82,7 @@ def _tried(form: RegistryForm) -> str:
     def look(given: dict[str, Any]) -> bool:
         changes = form.settings({**given, "name": given["name"] or "test"})
         settings = endpoints.changed(form.kept, changes) if form.kept else endpoints.Settings(**changes)
-        endpoints.look(settings)
+        health.try_out(settings, form.kept)
         return True
 
     form.fields["name"].required = False

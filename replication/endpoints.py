@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from cryptography import x509
+from django.conf import settings as django
 from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
 from django.utils import timezone
@@ -20,7 +21,7 @@ from db.sealing import SealBroken, seal, unseal
 from oci.addresses import Origin
 from oci.errors import RegistryError
 from rbac.actors import Actor
-from replication import absence, adapters
+from replication import absence, adapters, dispatch
 from replication.adapters import Access, Adapter
 from replication.errors import (
     EndpointExists,
@@ -35,6 +36,7 @@ _LOCAL_ADDRESSES = "replication_local_addresses"  # the configuration item: see 
 _SEALED_FOR = "replication"
 _LONGEST_NAME, _LONGEST_TYPE, _LONGEST_URL, _LONGEST_TEXT = 64, 32, 512, 64 * 1024
 _PATIENCE = 10.0  # seconds of silence, where somebody waits for the look
+_NOT_YET = "the workers of its own queue haven't looked at it yet"
 _URL = re.compile(r"https?://[!-~]+")
 
 
@@ -131,18 +133,25 @@ def _opened(endpoint: Endpoint) -> str:
 def changed(endpoint: Endpoint, changes: Mapping[str, Any]) -> Settings:
     """What the endpoint would be with `changes` (fields of Settings, None: as it is).
 
-    The secret that is kept was given for one host and one kind of registry: for another it has to be given again.
-    Raises InvalidEndpoint.
+    The secret that is kept was given for one host, verified in one way, and one kind of registry: for another it has to
+    be given again. Raises InvalidEndpoint.
     """
     kept = settings_of(endpoint)
     given = {name: value for name, value in changes.items() if value is not None}
     wanted = replace(kept, **given)
-    moved = Origin.of(wanted.url) != Origin.of(kept.url) or wanted.kind != kept.kind
-    if moved and kept.secret and "secret" not in given:
+    if _goes_elsewhere(wanted, kept) and kept.secret and "secret" not in given:
         raise InvalidEndpoint(
-            "the secret (access_secret) is needed with another url or type: the one that is kept goes to its own"
+            "the secret (access_secret) is needed with another url or type, and with a certificate that is verified"
+            " otherwise than before (insecure, ca_certificate): the one that is kept goes to its own registry alone"
         )
     return wanted
+
+
+def _goes_elsewhere(wanted: Settings, kept: Settings) -> bool:
+    """Whether a secret may come to somebody else than before: with other authorities, or none, to whoever stands in
+    between. With the system's again it comes to the host itself."""
+    trusts = not kept.insecure and (wanted.insecure or wanted.ca_certificate not in {kept.ca_certificate, ""})
+    return Origin.of(wanted.url) != Origin.of(kept.url) or wanted.kind != kept.kind or trusts
 
 
 def local_addresses_are_allowed() -> bool:
@@ -179,12 +188,18 @@ def labels_of(endpoint: Endpoint) -> list[str]:
         adapter.close()
 
 
+def is_reached_from_here(name: str) -> bool:
+    """Else workers of its own reach the endpoint: they look at it as soon as it is kept."""
+    return name not in django.SITE_QUEUES
+
+
 def create(settings: Settings, *, actor: Actor, context: Context) -> Endpoint:
-    """A new endpoint, which answers by now. Raises EndpointUnhealthy, EndpointExists."""
-    look(settings)
+    """A new endpoint, which answers by now if it is reached from here. Raises EndpointUnhealthy, EndpointExists."""
+    if is_reached_from_here(settings.name):
+        look(settings)
     endpoint = Endpoint()
     with transaction.atomic():
-        _write(endpoint, settings, looked=True)
+        _write(endpoint, settings)
         _record(actor, "create", endpoint, context)
     return endpoint
 
@@ -194,16 +209,14 @@ def update(endpoint_id: int, changes: Mapping[str, Any], *, actor: Actor, contex
     EndpointExists, EndpointUnhealthy, InvalidEndpoint."""
     row = find(endpoint_id)
     wanted = changed(row, changes)
-    looked = _is_reached_otherwise(wanted, settings_of(row))
-    if looked:
+    changes_way = _is_reached_otherwise(wanted, settings_of(row))
+    if changes_way and is_reached_from_here(wanted.name):
         look(wanted)
     with transaction.atomic():
         endpoint = _held(endpoint_id)
         before = settings_of(endpoint)
         wanted = changed(endpoint, changes)
-        _write(endpoint, wanted, looked=looked)
-        if looked:
-            absence.looked(endpoint.pk, None)
+        _write(endpoint, wanted, changes_way=changes_way)
         names = sorted(name for name, value in asdict(wanted).items() if value != getattr(before, name))
         _record(actor, "update", endpoint, context, changed=names)
 
@@ -233,20 +246,28 @@ def _held(endpoint_id: int) -> Endpoint:
     return endpoint
 
 
-def _write(endpoint: Endpoint, settings: Settings, *, looked: bool) -> None:
-    """The row as `settings` has it; `looked`: it was seen to be healthy just now."""
+def _write(endpoint: Endpoint, settings: Settings, *, changes_way: bool = True) -> None:
+    """The row as `settings` has it, which may be reached otherwise than before. If it is from here, it was seen to be
+    healthy just now."""
     for name, value in asdict(settings).items():
         if name != "secret":
             setattr(endpoint, name, value)
     endpoint.sealed_secret = seal(settings.secret.encode(), purpose=_SEALED_FOR) if settings.secret else ""
+    looked = changes_way and is_reached_from_here(settings.name)
     if looked:
         endpoint.healthy, endpoint.problem, endpoint.checked_at = True, "", timezone.now()
+    elif changes_way:
+        endpoint.healthy, endpoint.problem, endpoint.checked_at = None, _NOT_YET, None
     endpoint.updated_at = timezone.now()
     try:
         with transaction.atomic():
             endpoint.save()
     except IntegrityError as error:
         raise EndpointExists(f"there is a registry {endpoint.name} already") from error
+    if looked:
+        absence.looked(endpoint.pk, None)
+    elif changes_way:
+        transaction.on_commit(lambda: dispatch.check(endpoint))
 
 
 def _record(actor: Actor, operation: str, endpoint: Endpoint, context: Context, **detail: object) -> None:

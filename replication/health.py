@@ -66,11 +66,22 @@ def check_here() -> None:
 
 def ask(endpoint: Endpoint) -> bool:
     """Have one looked at; whether that is done by now. One with a queue of its own is looked at by a worker there."""
-    if endpoint.name in settings.SITE_QUEUES:
+    if not endpoints.is_reached_from_here(endpoint.name):
         dispatch.check(endpoint)
         return False
     check(endpoint.pk)
     return True
+
+
+def try_out(wanted: Settings, endpoint: Endpoint | None) -> None:
+    """Raise EndpointUnhealthy, with what fails, unless a registry is well that is kept as `endpoint`, or isn't yet. Of
+    one that only workers of its own reach that is their last word; another look is asked for."""
+    if endpoints.is_reached_from_here(wanted.name):
+        endpoints.look(wanted)
+    elif endpoint is None or wanted != endpoints.settings_of(endpoint):
+        raise EndpointUnhealthy(f"only the workers of {wanted.name} reach it: they look at it when it is saved")
+    elif not ask(endpoint) and not endpoint.healthy:
+        raise EndpointUnhealthy(f"the registry is unhealthy: {endpoint.problem}")
 
 
 def _kept(endpoint: Endpoint) -> Settings | str:

@@ -22,7 +22,7 @@ from projects.models import Project
 from rbac.actors import SYSTEM
 from replication.adapters.base import Listed
 from replication.names import sought
-from replication.sites import Found, Parcel
+from replication.sites import Found, Parcel, Stream
 
 _BATCH = 500
 
@@ -144,7 +144,7 @@ class Here:
     def has_blob(self, repository: str, digest: Digest) -> bool:
         return blobs.find(repository, digest) is not None
 
-    def read(self, repository: str, digest: Digest, offset: int) -> Iterator[bytes]:
+    def read(self, repository: str, digest: Digest, offset: int) -> Stream:
         return blobs.read(repository, digest, offset)
 
     def holders(self, digest: Digest) -> list[str]:

@@ -152,7 +152,7 @@ class Shipment:
         what = f"reading {self.order.repository}@{self.digest}"
         try:
             stream = self.source.read(self.order.repository, self.digest, offset)
-            with closing(stream):  # type: ignore[type-var]
+            with closing(stream):
                 for piece in self._limiter.paced(stream):
                     yield piece
                     self._sent += len(piece)

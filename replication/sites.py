@@ -16,6 +16,16 @@ Source = Callable[[int], Iterator[bytes]]
 """Opens content at an offset."""
 
 
+class Stream(Protocol):
+    """Content on its way, piece by piece."""
+
+    def __iter__(self) -> Iterator[bytes]: ...
+
+    def __next__(self) -> bytes: ...
+
+    def close(self) -> None: ...
+
+
 class Found(NamedTuple):
     """A manifest behind a reference; `size` is its own, in bytes."""
 
@@ -88,7 +98,8 @@ class Site(Protocol):
 
     def has_blob(self, repository: str, digest: Digest) -> bool: ...
 
-    def read(self, repository: str, digest: Digest, offset: int) -> Iterator[bytes]: ...
+    def read(self, repository: str, digest: Digest, offset: int) -> Stream:
+        """Close it where it isn't read to its end."""
 
     def holders(self, digest: Digest) -> list[str]:
         """Repositories that a blob may be mounted from."""

@@ -16,7 +16,7 @@ from replication.adapters import Adapter
 from replication.adapters.base import Listed
 from replication.journal import plain
 from replication.models import Endpoint
-from replication.sites import Found, Parcel
+from replication.sites import Found, Parcel, Stream
 
 _MOST_TAGS = 5000  # looked through for those that belong to something; beyond that each is asked for
 _REMEMBERED = 60.0  # seconds
@@ -101,7 +101,7 @@ class There:
     def has_blob(self, repository: str, digest: Digest) -> bool:
         return self._client.head_blob(repository, digest) is not None
 
-    def read(self, repository: str, digest: Digest, offset: int) -> Iterator[bytes]:
+    def read(self, repository: str, digest: Digest, offset: int) -> Stream:
         # Not held against its digest here: the destination does so, and if it isn't content the bytes are looked at.
         return self._client.get_blob(repository, digest, offset, verify=False)
 

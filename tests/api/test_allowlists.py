@@ -121,7 +121,7 @@ def test_a_list_that_has_expired_allows_nothing_and_is_still_shown(root, owner):
 
 def test_a_project_can_be_made_with_a_list(owner):
     body = {"project_name": "new", "metadata": {"reuse_sys_cve_allowlist": "false"},
-            "cve_allowlist": {"items": items("CVE-1")}}  # fmt: skip
+            "cve_allowlist": {"items": items("CVE-1"), "project_id": 7}}  # fmt: skip
     assert owner.post("projects", body).status_code == 201
     assert owner.get("projects/new").json()["cve_allowlist"]["items"] == items("CVE-1")
     assert allowlists.allowed(Project.objects.get(name="new")) == {"CVE-1"}

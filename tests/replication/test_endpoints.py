@@ -20,6 +20,7 @@ from replication.errors import (
     InvalidEndpoint,
 )
 from replication.models import Endpoint, Policy
+from tests.deploy.certificates import make_certificate
 from tests.replication.played import Played, basic
 
 db = pytest.mark.django_db
@@ -150,8 +151,8 @@ def test_a_change_is_looked_at_first_and_its_record_names_what_changed(registry)
     assert AuditRecord.objects.get(operation="update").detail["changed"] == ["name", "secret"]
     registry.faults[:] = [500]
     with pytest.raises(EndpointUnhealthy):
-        endpoints.update(made.pk, {"insecure": True}, **BY)
-    assert not Endpoint.objects.get().insecure
+        endpoints.update(made.pk, {"access_key": "another"}, **BY)
+    assert Endpoint.objects.get().access_key == "robot"
     with pytest.raises(EndpointUnknown):
         endpoints.update(made.pk + 1, {"name": "d"}, **BY)
 
@@ -177,6 +178,42 @@ def test_a_kept_secret_goes_to_its_own_host_and_kind_alone(registry):
             endpoints.update(made.pk, {"url": other.url, "secret": "for the other"}, **BY)
         assert {each.get("authorization") for each in other.headers} == {None, basic("robot", "for the other")}
     endpoints.update(made.pk, {"url": registry.url + "/"}, **BY)
+
+
+@db
+def test_a_kept_secret_is_not_shown_to_whoever_answers_in_the_registry_s_place(registry, tmp_path):
+    authority = make_certificate(tmp_path)[0].read_text()
+    made = endpoints.create(wanted(registry, access_key="robot", secret="s3cret"), **BY)
+    with pytest.raises(InvalidEndpoint, match="verified otherwise"):
+        endpoints.update(made.pk, {"insecure": True}, **BY)
+    with pytest.raises(InvalidEndpoint, match="verified otherwise"):
+        endpoints.changed(made, {"ca_certificate": authority})
+    endpoints.update(made.pk, {"insecure": True, "secret": "s3cret"}, **BY)
+    endpoints.update(made.pk, {"insecure": False}, **BY)
+    assert not Endpoint.objects.get().insecure
+
+
+@db
+def test_one_that_only_its_own_site_reaches_is_kept_and_looked_at_there(
+    registry, settings, monkeypatch, django_capture_on_commit_callbacks
+):
+    settings.SITE_QUEUES = frozenset({"far"})
+    registry.stop()
+    sent: list[Any] = []
+    monkeypatch.setattr(dispatch, "_send", lambda *of: sent.append(of))
+    with django_capture_on_commit_callbacks(execute=True):
+        made = endpoints.create(wanted(registry, "far"), **BY)
+    look = ("check_endpoint", made.pk, "replication.far")
+    assert sent == [look]
+    assert (made.healthy, made.problem) == (None, "the workers of its own queue haven't looked at it yet")
+    with pytest.raises(EndpointUnhealthy, match="haven't looked at it yet"):
+        health.try_out(endpoints.settings_of(made), made)
+    assert sent == [look] * 2
+    registry.start()
+    tasks.check_endpoint(made.pk)
+    health.try_out(endpoints.settings_of(made), endpoints.find(made.pk))
+    with pytest.raises(EndpointUnhealthy, match="when it is saved"):
+        health.try_out(wanted(registry, "far", access_key="me"), None)
 
 
 @db
