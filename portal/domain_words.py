@@ -7,6 +7,7 @@ from artifacts.labelling import AlreadyLabelled
 from artifacts.tagging import TagExists
 from configuration.errors import InvalidValue, ItemFrozen
 from oci import errors as oci
+from portal import telling
 from projects import errors as projects
 from rbac import errors as rbac
 from replication import errors as replication
@@ -61,8 +62,17 @@ _WORDS = {
 
 
 def told(error: Exception, own: str) -> str:
-    """The error in the reader's language, and its `own` words behind it; in English these alone."""
+    """The error in the reader's language: its `own` words, where they are known (`portal.sentences`), else what its
+    kind says, with its own words behind. In English these alone, as a sentence."""
+    if known := telling.in_language(own):
+        return f"{known.rstrip('。')}。"
     found = next((words for kind, words in _WORDS.items() if isinstance(error, kind)), None)
     if found is None or (get_language() or "en").startswith("en"):
-        return own
-    return f"{found} ({own})"
+        return _sentence(own)
+    return f"{found} ({_sentence(own)})"
+
+
+def _sentence(words: str) -> str:
+    """The domain writes its words to stand within others."""
+    text = words.strip()
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"

@@ -23,7 +23,7 @@ PageError
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
 from django.db import IntegrityError, InterfaceError, InternalError, OperationalError
@@ -247,10 +247,10 @@ def tellable(error: Exception) -> PageError | None:
     if isinstance(error, PageError):
         return error if error.status < _OURS else None
     if isinstance(error, RegistryError):
-        return Refused(told(error, _sentence(error.message)), error.status) if error.status < _OURS else None
+        return Refused(told(error, error.message), error.status) if error.status < _OURS else None
     for kind, status in _WORDS:
         if isinstance(error, kind):
-            return Refused(told(error, _sentence(str(error))), status)
+            return Refused(told(error, str(error)), status)
     return None
 
 
@@ -265,9 +265,3 @@ def _masked(error: Exception) -> PageError:
             return answer()
     logger.error("unexpected error", exc_info=error)
     return PageError()
-
-
-def _sentence(words: Any) -> str:
-    """The domain writes its words to stand within others."""
-    text = str(words).strip()
-    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from artifacts import kinds
+from portal import telling, trail_words
 from portal.icons import NAMES, SPRITE
 from projects import quotas
 
@@ -140,6 +141,30 @@ def role(name: str) -> str:
 @register.filter
 def kind(name: str) -> str:
     return str(_KINDS.get(name, name))
+
+
+@register.filter
+def deed(name: str) -> str:
+    """What was done, of the audit trail."""
+    return str(trail_words.DEEDS.get(name, name))
+
+
+@register.filter
+def thing(name: str) -> str:
+    """What it was done to, of the audit trail."""
+    return str(trail_words.THINGS.get(name, name))
+
+
+@register.filter
+def piece(name: str) -> str:
+    """A piece of the system whose health is told."""
+    return str(trail_words.PIECES.get(name, name))
+
+
+@register.filter
+def told(text: str) -> str:
+    """What the domain says, in the reader's language."""
+    return telling.told(text)
 
 
 @register.filter
