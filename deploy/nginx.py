@@ -6,11 +6,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy import away
 from deploy.problem import Problem
 
 TEMPLATE = Path(__file__).with_name("nginx.conf.template")
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 REPOSITORY = rf"{_COMPONENT}(?:/{_COMPONENT})+"
+LANGUAGE_COOKIE = "language"  # as the pages set it
 _UNSAFE = re.compile(r"[\"'\\$;{}\s]")
 
 
@@ -50,6 +52,10 @@ def render(site: Site, template: str | None = None) -> str:
         "name": REPOSITORY,
         "real_ip": " ".join(f"set_real_ip_from {network};" for network in networks),
         "balancers": " ".join(f"{network} 1;" for network in networks),
+        "language_cookie": LANGUAGE_COOKIE,
+        "again": str(away.AGAIN),
+        "away_policy": away.POLICY,
+        "away": "\n".join(_away()),
     }
     holds = {
         "tls": site.certificate is not None,
@@ -72,6 +78,14 @@ def _choose(lines: Iterable[str], holds: dict[str, bool]) -> Iterator[str]:
             open_blocks.pop()
         elif open_blocks[-1]:
             yield line
+
+
+def _away() -> Iterator[str]:
+    """A location for each page that people see while Django is away."""
+    for kind in ("asked", "sent"):
+        for language in away.LANGUAGES:
+            text = away.page(language, sent=kind == "sent")
+            yield f"location = /_say/away/{kind}/{language} {{ return 503 '{text}'; }}"
 
 
 def _plain(value: str | Path) -> str:

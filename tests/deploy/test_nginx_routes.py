@@ -1,14 +1,19 @@
 """Every route of nginx, before a real Distribution and a stand-in for Django."""
 
+import base64
 import hashlib
 import os
 import random
+import re
 import shutil
 import socket
+from collections.abc import Iterator
 
 import pytest
+from django.conf import settings
 
-from tests.deploy.front import BAD, GOOD, Front
+from deploy.nginx import LANGUAGE_COOKIE
+from tests.deploy.front import BAD, GOOD, Front, running_front
 
 BLOB = random.Random(70).randbytes(70_000)  # the same in every worker: digests stand in names of tests
 HEX = hashlib.sha256(BLOB).hexdigest()
@@ -429,3 +434,54 @@ def test_a_failure_of_distribution_is_503_in_json(own_front):
     answer = own_front.ask("PATCH", location, BLOB, GOOD)
     assert (answer.status, answer.code, answer.headers["Retry-After"]) == (503, "UNAVAILABLE", "2")
     assert own_front.to_django() == []
+
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+@pytest.fixture(scope="module")
+def away_front(tmp_path_factory) -> Iterator[Front]:
+    """Its Django has ended."""
+    with running_front(tmp_path_factory.mktemp("away")) as running:
+        running.django.shutdown()
+        running.django.server_close()
+        yield running
+
+
+def test_without_django_people_see_a_page_that_asks_again(away_front):
+    answer = away_front.ask("GET", "/projects?q=x", headers=BROWSER)
+    assert (answer.status, answer.headers["Content-Type"]) == (503, "text/html; charset=utf-8")
+    assert (answer.headers["Retry-After"], answer.headers["Cache-Control"]) == ("5", "no-store")
+    text = answer.body.decode()
+    assert '<meta http-equiv="refresh" content="5">' in text
+    assert "not answering just now" in text
+    assert not re.findall(r"""(?:src|href|url\()\s*=?["']?https?:""", text)
+    [style] = re.findall("<style>(.*)</style>", text)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert f"style-src 'sha256-{digest}'" in answer.headers["Content-Security-Policy"]
+    sent = away_front.ask("POST", "/new-project", b"name=x", BROWSER)
+    assert (sent.status, b"refresh" in sent.body, b"was not carried out" in sent.body) == (503, False, True)
+
+
+def test_the_page_is_in_the_readers_language_and_colours(away_front):
+    for headers, language, theme in [
+        ({"Accept-Language": "ja-JP,en;q=0.5"}, "ja", ""),
+        ({"Accept-Language": "zh-CN"}, "zh-hans", ""),
+        ({"Accept-Language": "fr,ja;q=0.5"}, "en", ""),
+        ({"Accept-Language": "ja", "Cookie": "theme=dark; language=zh-hans"}, "zh-hans", "dark"),
+        ({"Accept-Language": "ja", "Cookie": "language=en; theme=<b>"}, "en", ""),
+    ]:
+        answer = away_front.ask("GET", "/", headers=BROWSER | headers)
+        assert answer.status == 503
+        assert f'<html lang="{language}" data-bs-theme="{theme}">' in answer.body.decode()
+
+
+def test_without_django_clients_are_told_in_json_whatever_they_accept(away_front):
+    for path in ("/api/v2.0/projects", "/v2/", "/v2", "/service/token?scope=x", "//v2/_catalog", "/internal/x"):
+        answer = away_front.ask("GET", path, headers=BROWSER)
+        assert (answer.status, answer.headers["Content-Type"]) in {(503, "application/json"), (404, "application/json")}
+        assert answer.code in {"UNAVAILABLE", "NAME_UNKNOWN"}
+
+
+def test_pages_and_settings_agree_on_the_languages_cookie():
+    assert settings.LANGUAGE_COOKIE_NAME == LANGUAGE_COOKIE
