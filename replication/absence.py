@@ -44,10 +44,12 @@ ON CONFLICT (endpoint_id) DO UPDATE SET
 WHERE a.back_at IS NOT NULL
 RETURNING tries
 """  # noqa: S608 - of constants
+# A look may come by chance; one that comes long before it was asked for says nothing of a site's rate limit.
+_DUE_SOON = f"look_at <= now() + interval '{2 * LONGEST} seconds'"
 _MISS = f"""
 WITH tried AS (SELECT tries AS n, id FROM replication_absence WHERE endpoint_id IS NOT DISTINCT FROM %(endpoint)s)
 UPDATE replication_absence a SET tries = a.tries + 1, look_at = {_NEXT}, text = %(text)s
-FROM tried WHERE a.id = tried.id AND a.back_at IS NULL
+FROM tried WHERE a.id = tried.id AND a.back_at IS NULL AND a.{_DUE_SOON}
 """  # noqa: S608
 
 
@@ -97,10 +99,10 @@ def due() -> list[int | None]:
         return [endpoint for (endpoint,) in cursor.fetchall()]
 
 
-_BACK = """
+_BACK = f"""
 UPDATE replication_absence SET back_at = now()
-WHERE endpoint_id IS NOT DISTINCT FROM %(endpoint)s AND back_at IS NULL
-"""
+WHERE endpoint_id IS NOT DISTINCT FROM %(endpoint)s AND back_at IS NULL AND {_DUE_SOON}
+"""  # noqa: S608
 # What the broker was given meanwhile has been turned away.
 _UNSEND = f"""
 WITH open AS (

@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
 from replication import absence
@@ -189,6 +189,16 @@ def take_planning(execution_id: int, claim: str) -> Execution | None:
         if cursor.fetchone() is None:
             return None
     return Execution.objects.select_related("policy__source", "policy__destination").get(pk=execution_id)
+
+
+def planning(execution_id: int, claim: str) -> QuerySet[Execution]:
+    """The execution, as long as its planning is the claim's."""
+    return Execution.objects.filter(pk=execution_id, planner=claim, planned=False, ended_at=None)
+
+
+def release_planning(rows: QuerySet[Execution], **changes: Any) -> int:
+    """Let others plan these executions on."""
+    return rows.update(planner="", lease_until=None, sent_at=None, **changes)
 
 
 def renew_planning(execution_id: int, work: Work) -> Word | None:

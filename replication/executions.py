@@ -15,7 +15,7 @@ from django.utils import timezone
 import audit
 from audit import Context
 from rbac.actors import Actor
-from replication import absence, cursor, dispatch
+from replication import absence, claims, cursor, dispatch
 from replication.errors import AlreadyRunning, ExecutionUnknown, PolicyDisabled, PolicyUnknown, TaskUnknown
 from replication.models import Execution, Policy, State, Task, Trigger
 
@@ -163,9 +163,9 @@ def give_up() -> None:
         reason = f"given up after {settings.REPLICATION_PATIENCE}: {absence.account(execution.policy)}"
         while _end_some(execution.pk, State.FAILED, reason):
             pass
-        unplanned = Execution.objects.filter(pk=execution.pk, planned=False, planner="", ended_at=None)
-        attempts = Greatest("attempts", 1)
-        unplanned.update(planned=True, state=State.FAILED, attempts=attempts, text=f"planning: {reason}")
+        unplanned = Execution.objects.filter(pk=execution.pk, planned=False, ended_at=None)
+        idle, attempts = unplanned.filter(Q(planner="") | Q(lease_until__lt=Now())), Greatest("attempts", 1)
+        claims.release_planning(idle, planned=True, state=State.FAILED, attempts=attempts, text=f"planning: {reason}")
         settle(execution.pk)
 
 

@@ -59,8 +59,7 @@ def plan(execution_id: int) -> bool:
             Planner(execution, work, *connecting.sites(execution.policy, work)).run()
     except Exception as error:
         if work.leaving:
-            ours = Execution.objects.filter(pk=execution_id, planner=work.claim, planned=False)
-            ours.update(planner="", lease_until=None, sent_at=None, attempts=F("attempts") - 1)
+            claims.release_planning(claims.planning(execution_id, work.claim), attempts=F("attempts") - 1)
         elif isinstance(error, Halted) or work.halted.is_set():
             executions.wind_up(execution_id)
         else:
@@ -73,17 +72,17 @@ def plan(execution_id: int) -> bool:
 def _failed(execution: Execution, work: Work, error: Exception) -> None:
     """Have another attempt made later, or say that no more will be planned."""
     text = f"planning: {told(error, f'planning of execution {execution.pk}')}"
-    ours = Execution.objects.filter(pk=execution.pk, planner=work.claim, planned=False)
+    ours = claims.planning(execution.pk, work.claim)
     failures = ours.values_list("failures", flat=True).first() or 0
     if absence.met(execution.policy, error):
-        ours.update(planner="", lease_until=None, sent_at=None, attempts=F("attempts") - 1, text=text)
+        claims.release_planning(ours, attempts=F("attempts") - 1, text=text)
         return
     seconds = claims.wait_after(failures + 1, error)
     if seconds is None:
-        ours.update(planner="", planned=True, state=State.FAILED, text=text)
+        claims.release_planning(ours, planned=True, state=State.FAILED, text=text)
         return
     later = Now() + timedelta(seconds=seconds)
-    ours.update(planner="", lease_until=None, sent_at=None, not_before=later, failures=failures + 1, text=text)
+    claims.release_planning(ours, not_before=later, failures=failures + 1, text=text)
 
 
 class Planner:
@@ -159,7 +158,7 @@ class Planner:
 
     @transaction.atomic
     def _pardon(self, repository: str) -> None:
-        ours = Execution.objects.filter(pk=self.execution.pk, planner=self.work.claim, planned=False)
+        ours = claims.planning(self.execution.pk, self.work.claim)
         if not ours.select_for_update().exists():
             raise Halted
         number, _ = refused(self.execution).filter(source=repository).delete()
@@ -198,9 +197,7 @@ class Planner:
         """Write a batch, if the planning is still ours. Raises Halted."""
         self.place.repository, self.place.after = repository, after
         with transaction.atomic():
-            ours = Execution.objects.filter(
-                pk=self.execution.pk, planner=self.work.claim, planned=False, stop_asked=False, ended_at=None
-            )
+            ours = claims.planning(self.execution.pk, self.work.claim).filter(stop_asked=False)
             if not ours.update(cursor=str(self.place), unchanged=F("unchanged") + unchanged):
                 raise Halted
             number, size, failed = _insert(self.execution.pk, drafts)
@@ -214,9 +211,8 @@ class Planner:
     def _finish(self) -> None:
         left = self.place.left
         text = f"{left} left alone: their tags are on something else there, and override is off" if left else ""
-        Execution.objects.filter(pk=self.execution.pk, planner=self.work.claim, planned=False).update(
-            planned=True, planner="", lease_until=None, attempts=0, failures=0, text=text
-        )
+        ours = claims.planning(self.execution.pk, self.work.claim)
+        claims.release_planning(ours, planned=True, attempts=0, failures=0, text=text)
 
 
 def _from(begun: str, names: Callable[[], Iterator[str]], anew: Callable[[], None]) -> Iterator[str]:

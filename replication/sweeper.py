@@ -118,10 +118,10 @@ def _tend(execution: Execution, lost: float | None) -> None:
 def _waits_for_planning(execution: Execution, lost: float) -> bool:
     if execution.attempts >= claims.LIVES:
         gone = Execution.objects.filter(pk=execution.pk, planned=False, lease_until__lt=Now())
-        gone.update(planned=True, planner="", state=State.FAILED, text=f"planning: {_WORN_OUT}")
+        claims.release_planning(gone, planned=True, state=State.FAILED, text=f"planning: {_WORN_OUT}")
         return False
     waiting = Execution.objects.filter(pk=execution.pk, planned=False, not_before__lte=Now())
-    waiting.filter(lease_until__lt=Now()).exclude(planner="").update(planner="", lease_until=None, sent_at=None)
+    claims.release_planning(waiting.filter(lease_until__lt=Now()).exclude(planner=""))
     unsent = Q(sent_at=None) | Q(sent_at__lt=Now() - timedelta(seconds=lost))
     return waiting.filter(unsent, planner="").exists()
 

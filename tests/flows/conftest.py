@@ -19,6 +19,7 @@ from tests.flows.strict import Document
 
 # The registries that are replicated with stand on this machine, too.
 NEIGHBOURS = {"ROADSTEAD_CONFIG_REPLICATION_LOCAL_ADDRESSES": "true"}
+PARIS = "paris"  # a registry that has workers of its own
 
 
 @pytest.fixture(scope="session")
@@ -125,7 +126,7 @@ def skopeo(tmp_path: Path) -> Skopeo:
 @pytest.fixture(scope="session")
 def near(workspace: Path) -> Iterator[Site]:
     """An installation that replicates; its pieces are killed now and then."""
-    with running_stack(workspace / "near", durable=True, **NEIGHBOURS) as running:
+    with running_stack(workspace / "near", durable=True, ROADSTEAD_SITE_QUEUES=PARIS, **NEIGHBOURS) as running:
         yield Site(running)
 
 

@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 from audit import Context
 from oci.listener import Reply
 from rbac.actors import SYSTEM
-from replication import absence, claims, executions
+from replication import absence, claims, executions, health
 from replication.models import Absence, Event, Execution, LogLine, State, Task
 from tests.door import Door, image, unique
 from tests.replication.conftest import fill
@@ -210,6 +210,9 @@ def test_a_site_that_asks_to_be_left_alone_is_for_as_long(bench, policy, remote)
     bench.work()
     (row,) = Absence.objects.all()
     assert timedelta(seconds=890) < row.look_at - row.since <= timedelta(seconds=900)
+    remote.guard = None
+    health.check_all()
+    assert Absence.objects.get().back_at is None, "that it answers a ping doesn't lift what it asked for"
 
 
 def test_this_installation_may_be_what_is_away(bench, remote, distribution):
