@@ -39,11 +39,12 @@ WHERE s.id = ANY(%s::bigint[])
 @dataclass(frozen=True, slots=True)
 class Part:
     """What an index says of one manifest that it names; `told` holds its platform, annotations and URLs, as far as it
-    tells."""
+    tells. `size`: of the manifest with its blobs, in bytes."""
 
     id: int
     digest: str
     told: Mapping[str, Any] = field(default_factory=dict)
+    size: int = 0
 
 
 def tags(ids: Sequence[int], each: int = EACH) -> dict[int, list[Tag]]:
@@ -79,8 +80,8 @@ def parts(rows: Iterable[Manifest]) -> dict[int, list[Part]]:
     order = {key: place for place, key in enumerate(platforms)}
     found: dict[int, list[Part]] = defaultdict(list)
     children = ManifestChild.objects.filter(parent__in=indexes).order_by("pk")
-    for parent, child, digest in children.values_list("parent", "child", "child__digest")[:MOST]:
-        found[parent].append(Part(child, digest, platforms.get((parent, digest), {})))
+    for parent, child, digest, size in children.values_list("parent", "child", "child__digest", "child__size")[:MOST]:
+        found[parent].append(Part(child, digest, platforms.get((parent, digest), {}), size))
     for parent, those in found.items():
         those.sort(key=lambda part, parent=parent: order.get((parent, part.digest), 0))  # type: ignore[misc]
     return found

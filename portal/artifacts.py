@@ -72,6 +72,7 @@ def entries(
             "parts": [(part, contents.platform(part.told.get("platform"))) for part in parts.get(row.pk, [])],
             "kind": kind_of(row.media_type, row.artifact_type),
             "is_index": row.media_type in INDEX_TYPES,
+            "size": row.size + sum(part.size for part in parts.get(row.pk, [])),
             "platform": contents.platform(row.attributes),
         }
         for row in found

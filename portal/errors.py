@@ -226,7 +226,18 @@ _WORDS: list[tuple[type[Exception], int]] = [
     (replication.AlreadyRunning, 412),
     (replication.ReplicationError, 400),
 ]
+_TITLES = {
+    401: gettext_lazy("Sign in first"), 403: gettext_lazy("Not allowed"), 404: gettext_lazy("Not found"),
+    409: gettext_lazy("Not any more"), 412: gettext_lazy("Not as it is now"), 429: gettext_lazy("Too many tries"),
+    503: gettext_lazy("Not just now"),
+}  # fmt: skip
 _OURS = 500  # from here on it isn't the person's doing
+
+
+def title(error: PageError) -> str:
+    """What stands above the words."""
+    usual = gettext_lazy("Something went wrong") if error.status >= _OURS else gettext_lazy("It can't be done")
+    return str(_TITLES.get(error.status, usual))
 
 
 def as_page_error(error: Exception) -> PageError:

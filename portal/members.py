@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from portal import confirming, errors, rooms
 from portal.forms import TYPED, PortalForm, Text
+from portal.groups import KINDS
 from portal.lists import page_of
 from portal.rooms import Room
 from portal.templatetags.portal import role as role_words
@@ -49,7 +50,8 @@ def members(visit: Visit, name: str) -> HttpResponse:
     if q:
         rows = rows.filter(Q(user__username__icontains=q) | Q(group__name__icontains=q))
     page = page_of(visit, rows)
-    return room.show("members", "members", {"page": page, "q": q, "roles": roles(), "me": visit.actor.user_id})
+    facts = {"page": page, "q": q, "roles": roles(), "kinds": KINDS, "me": visit.actor.user_id}
+    return room.show("members", "members", facts)
 
 
 @visited("GET", "HEAD", "POST")

@@ -114,7 +114,7 @@ def refusal(request: HttpRequest, error: errors.PageError) -> HttpResponse:
     if isinstance(error, errors.SignInFirst) and wants_page(request):
         return _to_sign_in(request)
     if wants_page(request):
-        facts = {"status": error.status, "message": error.message, "advice": error.advice}
+        facts = {"title": errors.title(error), "status": error.status, "message": error.message, "advice": error.advice}
         response = show(request, "problem", facts, status=error.status, session=_remembered(request))
     else:
         envelope = {"errors": [{"code": error.code, "message": str(error.message)}]}

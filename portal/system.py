@@ -7,6 +7,7 @@ from django.http import HttpResponse
 from artifacts import health, store
 from configuration import values
 from oci.errors import RegistryError
+from portal.item_words import CHOICES
 from portal.picture import MANY, amounts
 from portal.visit import Visit, visited
 from rbac.models import User
@@ -20,10 +21,11 @@ def system(visit: Visit) -> HttpResponse:
         room = store.room()
     except RegistryError:
         room = None
+    auth_mode = values.text("auth_mode")
     facts = {
         "section": "system", "states": health.states().items(), "room": room,
         "taken": room.total - room.free if room else 0, "driver": store.driver(),
         **amounts(), "users": User.objects.all()[: MANY + 1].count(),
-        "auth_mode": values.text("auth_mode"), "read_only": values.flag("read_only"),
+        "auth_mode": dict(CHOICES["auth_mode"]).get(auth_mode, auth_mode), "read_only": values.flag("read_only"),
     }  # fmt: skip
     return visit.show("system_information", facts)

@@ -49,6 +49,7 @@ _RESULTS = {
     "denied": gettext_lazy("denied"),
 }
 _LATELY = timedelta(days=30)
+_DIGEST = re.compile(r"(\bsha(?:256|512):[0-9a-f]{12})[0-9a-f]{52,}")
 _SHORT = 12  # digits of a digest that people are shown
 
 
@@ -107,6 +108,12 @@ def short(digest: str) -> str:
     """A digest for people: `sha256:0123456789ab`."""
     algorithm, _, digits = digest.partition(":")
     return f"{algorithm}:{digits[:_SHORT]}"
+
+
+@register.filter
+def shortened(text: str) -> str:
+    """A text whose digests are short."""
+    return _DIGEST.sub(r"\1…", text)
 
 
 @register.filter

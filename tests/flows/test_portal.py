@@ -61,6 +61,7 @@ PAGES = {
     "account-token-new": "/account/tokens/new",
     "not-there": "/projects/nowhere",
     "hostile": "/projects/mobile/repositories/hostile",
+    "hostile-search": "/search?q=%3Cimg%20src%3Dx%20onerror%3Ddocument.title%3D'owned'%3E",
 }
 # What an administrator sees; {user}, {group} and {quota} are ids.
 ADMINISTRATION = {
@@ -161,11 +162,14 @@ def look_at(browser: Chromium, world: World, name: str, path: str) -> list[str]:
 def test_every_page_can_be_used_by_everybody_and_nothing_in_it_is_carried_out(world: World, browser: Chromium):
     found = digest(world, "web/storefront", "v2.0.0")
     hostile = f"/projects/mobile/repositories/hostile/-/artifacts/{digest(world, 'mobile/hostile', 'latest')}"
+    chart = digest(world, "mobile/hostile-chart", "1.0.0")
+    inside = f"/projects/mobile/repositories/hostile-chart/-/artifacts/{chart}/additions"
     outside = {"welcome": "/", "sign-in": "/account/sign-in", "public-projects": "/projects"}
     wrong = [each for name, path in outside.items() for each in look_at(browser, world, name, path)]
     browser.emulate(*DESKTOP)
     sign_in(browser, world, "grace")
-    for name, path in {**PAGES, "hostile-artifact": hostile}.items():
+    more = {"hostile-artifact": hostile, "chart-values": f"{inside}/values.yaml", "chart-readme": f"{inside}/readme.md"}
+    for name, path in {**PAGES, **more}.items():
         wrong += look_at(browser, world, name, path.format(found))
     browser.emulate(*DESKTOP)
     browser.forget()

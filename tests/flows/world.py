@@ -94,7 +94,17 @@ for ago in range(1, 14):
         permissions = [{"kind": "project", "namespace": "web", "access": access}]
         self.post("robots", {**robot, "permissions": permissions})
         self.post("robots", {**robot, "name": "x", "description": ATTACK, "permissions": permissions})
+        for name in ("grace", "admin"):
+            self._token(name)
+        requests.post(f"{self.stack.url}/c/login", data={"principal": ATTACK, "password": "x"}, timeout=30)
         self.api.put(f"{self.stack.url}/api/v2.0/configurations", json={"banner_message": ATTACK}, timeout=30)
+
+    def _token(self, name: str) -> None:
+        """A personal access token whose name is an attack."""
+        password = self.stack.admin_password if name == "admin" else PASSWORD
+        path = f"{self.stack.url}/api/v2.0/users/current/tokens"
+        made = requests.post(path, json={"name": ATTACK}, auth=(name, password), timeout=30)
+        assert made.status_code in {201, 409}, made.text
 
     def _images(self) -> None:
         for version in range(1, 6):
@@ -104,7 +114,8 @@ for ago in range(1, 14):
         self._many("web/gateway", "v3.1.4")
         self.image("web/team/checkout-service", "main", 90_000)
         self.image("base-images/debian", "12-slim", 500_000)
-        self._chart("web/charts/storefront", "1.4.2")
+        self._chart("web/charts/storefront", "1.4.2", chart_archive())
+        self._chart("mobile/hostile-chart", "1.0.0", chart_archive(ATTACK))
         self._hostile("mobile/hostile")
 
     def image(self, repository: str, tag: str, size: int) -> Content:
@@ -127,10 +138,10 @@ for ago in range(1, 14):
         content.add_index(made)
         push_content(self.wire, repository, content.tag(tag))
 
-    def _chart(self, repository: str, tag: str) -> None:
+    def _chart(self, repository: str, tag: str, archive: bytes) -> None:
         content = Content()
         config = json.dumps({"name": "storefront", "version": tag, "apiVersion": "v2"}).encode()
-        layer = content.add_blob(chart_archive(), "application/vnd.cncf.helm.chart.content.v1.tar+gzip")
+        layer = content.add_blob(archive, "application/vnd.cncf.helm.chart.content.v1.tar+gzip")
         document = {
             "schemaVersion": 2, "mediaType": OCI_MANIFEST, "layers": [layer],
             "config": content.add_blob(config, "application/vnd.cncf.helm.config.v1+json"),
@@ -198,10 +209,10 @@ def image(
     return content.add_manifest(document | ({"annotations": annotations} if annotations else {}))
 
 
-def chart_archive() -> bytes:
+def chart_archive(words: str = "The shop's front.") -> bytes:
     files = {
         "storefront/Chart.yaml": b"apiVersion: v2\nname: storefront\nversion: 1.4.2\n",
-        "storefront/values.yaml": b"replicas: 3\nimage:\n  repository: web/storefront\n  tag: v2.0.0\n",
-        "storefront/README.md": b"# Storefront\n\nThe shop's front.\n",
+        "storefront/values.yaml": f"# {words}\nimage:\n  repository: web/storefront\n  tag: v2.0.0\n".encode(),
+        "storefront/README.md": f"# Storefront\n\n{words}\n".encode(),
     }
     return gzip.compress(layer_tar(files), mtime=0)

@@ -52,7 +52,13 @@
   document.addEventListener("input", (event) => {
     if (event.target.matches("[data-expect]")) weigh(event.target);
   });
+  // An icon says in words what it does when the pointer rests on it.
+  document.addEventListener("pointerover", (event) => {
+    const icon = event.target.closest?.(".btn-icon[aria-label]:not([title])");
+    if (icon) icon.title = icon.getAttribute("aria-label");
+  });
   document.addEventListener("change", (event) => {
+    event.target.closest("form.quiet")?.classList.add("changed");
     if (event.target.matches("[data-sends]")) event.target.form.requestSubmit();
     if (event.target.matches("[data-all]")) {
       event.target.closest("fieldset").querySelectorAll("input[type=checkbox]").forEach((box) => {
