@@ -81,6 +81,14 @@ def remember_alias(digest: Digest, info: BlobInfo) -> None:
         )
 
 
+def linked(repository: str, digests: Iterable[Digest]) -> dict[Digest, BlobInfo]:
+    """Those of `digests` that manifests of the repository name."""
+    rows = BlobLink.objects.filter(
+        repository__name=repository, blob__digest__in=[str(digest) for digest in digests]
+    ).values_list("blob__digest", "blob__canonical", "blob__size")
+    return {Digest.parse(digest): BlobInfo(Digest.parse(canonical), size) for digest, canonical, size in rows}
+
+
 MISSES_LIMIT = 100  # blobs found missing before the rest isn't asked for
 
 
@@ -89,10 +97,7 @@ def locate(repository: str, digests: Iterable[Digest]) -> tuple[dict[Digest, Blo
     row yet. A manifest can name tens of thousands: after MISSES_LIMIT of them are missing, no more are looked for.
     """
     wanted = list(digests)
-    rows = BlobLink.objects.filter(
-        repository__name=repository, blob__digest__in=[str(digest) for digest in wanted]
-    ).values_list("blob__digest", "blob__canonical", "blob__size")
-    found = {Digest.parse(digest): BlobInfo(Digest.parse(canonical), size) for digest, canonical, size in rows}
+    found = linked(repository, wanted)
     missing: list[Digest] = []
     for digest in wanted:
         if len(missing) == MISSES_LIMIT:

@@ -147,6 +147,13 @@ class RegistryClient:
             raise Unavailable(f"{self._transport.who} gave a blob without a size")
         return BlobInfo(self._digest_in(answer) or digest, size)
 
+    def blobs_there(self, name: str, digests: Sequence[Digest]) -> dict[Digest, bool]:
+        """Whether the repository has them, quickly for many; what isn't answered plainly is left out."""
+        requests = [Request(method="HEAD", target=self._blob(name, digest), scope=pull(name)) for digest in digests]
+        heads = self._pipeline.ask(requests, self._session.authorization(pull(name)))
+        statuses = zip(digests, (head.status for head in heads), strict=False)
+        return {digest: status == _OK for digest, status in statuses if status in {_OK, _MISSING}}
+
     def get_blob(self, name: str, digest: Digest, offset: int = 0, *, verify: bool = True) -> BlobStream:
         """The blob from `offset` on; BlobUnknown at once when it isn't there, RangeInvalid beyond its end.
 

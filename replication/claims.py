@@ -5,8 +5,9 @@ All moments are the database's: processes at several sites never agree on the ti
 
 from __future__ import annotations
 
+import json
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 from django.db.models import F, QuerySet
@@ -32,7 +33,7 @@ FROM replication_execution e JOIN replication_policy p ON p.id = e.policy_id
 WHERE t.id = %(id)s AND e.id = t.execution_id AND NOT e.stop_asked AND NOT e.dry_run AND e.ended_at IS NULL
   AND (t.state = 'Pending' AND t.not_before <= now() OR t.state = 'InProgress' AND t.lease_until < now())
   AND NOT {absence.IS_AWAY}
-RETURNING {absence.WAS_AWAY}
+RETURNING t.*, {absence.WAS_AWAY} AS was_away
 """  # noqa: S608 - of constants
 _RENEW = f"""
 UPDATE replication_task t
@@ -46,20 +47,17 @@ RETURNING e.stop_asked, p.speed, CASE WHEN p.speed > 0 THEN (
 """  # noqa: S608
 _RENEW_TRANSFERS = f"""
 UPDATE replication_transfer SET lease_until = now() + interval '{LEASE} seconds'
-WHERE done_at IS NULL AND worker = %(claim)s
+WHERE id IN (
+    SELECT id FROM replication_transfer WHERE done_at IS NULL AND worker = %(claim)s ORDER BY digest FOR UPDATE
+)
 """  # noqa: S608
 
 
 def take(task_id: int, claim: str) -> Task | None:
     """The task, if it is this process's now: nobody was at it, or whose lease has run out, and no site is away."""
-    with connection.cursor() as cursor:
-        cursor.execute(_TAKE, {"id": task_id, "claim": claim})
-        row = cursor.fetchone()
-        if row is None:
-            return None
-    task = Task.objects.get(pk=task_id)
-    task.was_away = row[0]
-    task.execution = _execution(task.execution_id)
+    task: Task | None = next(iter(Task.objects.raw(_TAKE, {"id": task_id, "claim": claim})), None)
+    if task is not None:
+        task.execution = _execution(task.execution_id)
     return task
 
 
@@ -88,18 +86,47 @@ def renew(task: Task, work: Work) -> Word | None:
     return Word(*row)
 
 
-def finish(task: Task, work: Work, state: State, text: str) -> bool:
-    """Write a task's end, once: in its row, and in its execution's figures. False where it isn't ours any more."""
-    with transaction.atomic():
-        ours = Task.objects.filter(pk=task.pk, worker=work.claim, state=State.IN_PROGRESS)
-        ended = ours.update(
-            state=state, text=text, ended_at=Now(), worker="", lease_until=None, sent_at=None,
-            bytes_total=max(work.total, work.done), bytes_done=work.done, bytes_sent=work.sent,
-        )  # fmt: skip
-        if ended:
-            count(task.execution_id, state, done=work.done, sent=work.sent)
-            _resize(task, max(work.total, work.done))
-    return bool(ended)
+class Rest(NamedTuple):
+    """What an execution has before it: `tasks` that aren't over. `planned`: no more will come."""
+
+    tasks: int
+    planned: bool
+
+
+# The lines of its log too: each commit waits for the disk.
+_FINISH = """
+WITH told AS (
+    INSERT INTO replication_logline (task_id, at, level, text)
+    SELECT %(id)s, l.at, l.level, l.text
+    FROM jsonb_to_recordset(%(lines)s::jsonb) AS l(at timestamptz, level text, text text)
+), ended AS (
+    UPDATE replication_task
+    SET state = %(state)s::text, text = %(text)s, ended_at = now(), worker = '', lease_until = NULL, sent_at = NULL,
+        bytes_total = %(total)s::bigint, bytes_done = %(done)s::bigint, bytes_sent = %(sent)s::bigint
+    WHERE id = %(id)s AND worker = %(claim)s AND state = 'InProgress'
+    RETURNING execution_id
+)
+UPDATE replication_execution e
+SET succeeded = e.succeeded + (%(state)s::text = 'Succeed')::int, failed = e.failed + (%(state)s::text = 'Failed')::int,
+    stopped = e.stopped + (%(state)s::text = 'Stopped')::int, bytes_done = e.bytes_done + %(done)s::bigint,
+    bytes_sent = e.bytes_sent + %(sent)s::bigint, bytes_total = e.bytes_total + %(total)s::bigint - %(counted)s::bigint
+FROM ended WHERE e.id = ended.execution_id
+RETURNING e.total - e.succeeded - e.failed - e.stopped, e.planned
+"""
+
+
+def finish(task: Task, work: Work, state: State, text: str) -> Rest | None:
+    """Write a task's end, once: in its row, its log, and its execution's figures, of which the rest is told. None
+    where it isn't ours any more: then its log alone."""
+    values: dict[str, Any] = {
+        "id": task.pk, "claim": work.claim, "state": str(state), "text": text, "total": max(work.total, work.done),
+        "done": work.done, "sent": work.sent, "counted": task.bytes_total,
+    }  # fmt: skip
+    with work.journal.taken() as lines, connection.cursor() as cursor:
+        told = [{"at": line.at.isoformat(), "level": line.level, "text": line.text} for line in lines]
+        cursor.execute(_FINISH, values | {"lines": json.dumps(told)})
+        row = cursor.fetchone()
+    return Rest(*row) if row else None
 
 
 def count(execution_id: int, state: State, *, number: int = 1, done: int = 0, sent: int = 0) -> None:
@@ -114,15 +141,9 @@ def count(execution_id: int, state: State, *, number: int = 1, done: int = 0, se
 def resize(task: Task, total: int) -> None:
     """What the task's size turns out to be (bytes)."""
     if total != task.bytes_total and Task.objects.filter(pk=task.pk).update(bytes_total=total):
-        _resize(task, total)
-
-
-def _resize(task: Task, total: int) -> None:
-    """`task.bytes_total` is what its execution counts it with."""
-    if total != task.bytes_total:
         added = total - task.bytes_total
         Execution.objects.filter(pk=task.execution_id).update(bytes_total=F("bytes_total") + added)
-        task.bytes_total = total
+        task.bytes_total = total  # what its execution counts it with
 
 
 _BACK = """

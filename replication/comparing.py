@@ -16,7 +16,7 @@ from replication.failures import DESTINATION, Trouble, Vanished
 from replication.finding import NOTHING, Candidate
 from replication.graph import Graph
 from replication.journal import size_words
-from replication.sites import Site
+from replication.sites import Site, held
 from replication.work import Work
 
 _MOST_KNOWN = 20_000  # artifacts of a repository at the destination that are kept in memory, if it lists them
@@ -190,11 +190,10 @@ class Comparison:
         lacking = [digest for digest, known in zip(found.nodes, there, strict=True) if known is None]
         blobs = {blob: size for digest in lacking for blob, size in found.nodes[digest].blobs.items()}
         wanted = [blob for blob in blobs if blob not in self._sized]
-        absent = [blob for blob, has in zip(wanted, self.pool.map(self._has, wanted), strict=True) if not has]
+        nothing: set[Digest] = set()
+        has = unless_hidden(lambda: held(self.destination, self._target, wanted, self.pool), nothing)
+        absent = [blob for blob in wanted if blob not in has]
         if len(self._sized) < _MOST_SIZED:
             self._sized.update(wanted)
         candidate.size = sum(blobs[blob] for blob in absent) + sum(found.nodes[digest].size for digest in lacking)
         candidate.text = f"would be copied: {len(absent)} blob(s), {size_words(candidate.size)}"
-
-    def _has(self, blob: Digest) -> bool:
-        return unless_hidden(lambda: self.destination.has_blob(self._target, blob), False)

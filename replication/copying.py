@@ -8,24 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
+
+from django.db import DatabaseError
 
 from oci.client import FetchedManifest
 from oci.digest import Digest
 from oci.errors import Denied, NameUnknown, RegistryError, Unauthorized
 from oci.transport import OffLimits
-from replication import graph, referring, sending
+from replication import graph, referring, sending, transfers
 from replication.failures import DESTINATION, SOURCE, Trouble, Vanished
 from replication.graph import Graph
 from replication.journal import size_words
 from replication.limits import Limiter
 from replication.sending import Shipment
-from replication.sites import Site
+from replication.sites import Site, held
+from replication.transfers import Claims
 from replication.work import Work
 
-_WAIT = 0.3  # seconds between looks at what another task sends
+_SHORTEST_WAIT, _LONGEST_WAIT = 0.05, 1.0  # seconds between looks at what another task sends
 
 Value = TypeVar("Value")
 
@@ -114,7 +118,10 @@ class Copy:
         return resolved(self.destination, self.order.destination, digest) is not None
 
     def _prepare(self) -> None:
-        public = self._at_source("reading whether it is public", lambda: self.source.is_public(self.order.repository))
+        def public() -> bool:
+            what = "reading whether it is public"
+            return self._at_source(what, lambda: self.source.is_public(self.order.repository))
+
         place = f"preparing {self.order.destination}"
         self._at_destination(place, lambda: self.destination.prepare(self.order.destination, public=public))
 
@@ -122,21 +129,44 @@ class Copy:
         """All blobs of these manifests, some at once; what another task is sending comes last, and is waited for."""
         wanted = {blob: size for digest in lacking for blob, size in self._graph.nodes[digest].blobs.items()}
         largest_first = sorted(wanted, key=wanted.__getitem__, reverse=True)
-        left = [self._shipment(digest, wanted[digest]) for digest in largest_first]
-        again = False
+        left = self._brought([self._shipment(digest, wanted[digest]) for digest in largest_first])
+        wait = _SHORTEST_WAIT
         while left:
-            brought = _all(self.pool, partial(self._bring, again=again), left)
-            left = [shipment for shipment, there in zip(left, brought, strict=True) if not there]
-            if left:
-                self.work.pause(_WAIT)
-            again = True
+            self.work.pause(wait)
+            wait = min(2 * wait, _LONGEST_WAIT)
+            busy = transfers.busy(self.destination.endpoint, [shipment.digest for shipment in left])
+            free = [shipment for shipment in left if shipment.digest not in busy]
+            left = [shipment for shipment in left if shipment.digest in busy] + self._brought(free)
+
+    def _brought(self, shipments: Sequence[Shipment]) -> list[Shipment]:
+        """Brings them, but for those that are answered: another task is sending them.
+
+        The site is asked before the rows are: most of what is there it has for long.
+        """
+        place, digests = self.order.destination, [shipment.digest for shipment in shipments]
+        there = self._at_destination(
+            f"looking up blobs of {place}", lambda: held(self.destination, place, digests, self.pool)
+        )
+        for shipment in shipments:
+            if shipment.digest in there:
+                shipment.arrived("is there")
+        lacking = [shipment for shipment in shipments if shipment.digest not in there]
+        sizes = {shipment.digest: shipment.size for shipment in lacking}
+        claims = Claims(self.destination.endpoint, place, self.work.claim, sizes)
+        try:
+            brought = _all(self.pool, partial(self._bring, claims=claims), lacking)
+        except BaseException:
+            with suppress(DatabaseError):  # their leases run out
+                transfers.release(self.work.claim)
+            raise
+        return [shipment for shipment, done in zip(lacking, brought, strict=True) if not done]
 
     def _shipment(self, digest: Digest, size: int) -> Shipment:
         return Shipment(self.source, self.destination, self.order, digest, size, work=self.work, limiter=self._limiter)
 
-    def _bring(self, shipment: Shipment, *, again: bool) -> bool:
+    def _bring(self, shipment: Shipment, *, claims: Claims) -> bool:
         self.work.check()
-        return sending.bring(shipment, again=again)
+        return sending.bring(shipment, claims)
 
     def _put(self, lacking: Sequence[Digest], tags: Sequence[str]) -> None:
         """Manifests from the bottom up, what belongs to it, and when all is there the tags."""

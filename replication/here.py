@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 from django.db import connection
 
 from artifacts import blobs, incoming, kinds, listing, manifests, push, tagging
-from artifacts.models import Manifest, Repository, Tag
+from artifacts.models import Manifest, Repository
 from audit import Context
+from db.prepared import fetch
 from oci.client import FetchedManifest
 from oci.digest import Digest
 from oci.errors import ManifestUnknown, NameInvalid, NameUnknown
@@ -64,6 +65,12 @@ SELECT page.digest, page.media_type, page.artifact_type, page.size,
 FROM page ORDER BY page.digest
 """
 
+_TAGS = """
+SELECT t.name, m.digest FROM artifacts_tag t
+JOIN artifacts_repository r ON r.id = t.repository_id JOIN artifacts_manifest m ON m.id = t.manifest_id
+WHERE r.name = %s AND t.name = ANY(%s::text[])
+"""
+
 
 class Here:
     """See `replication.sites.Site`. `policy` is named in the trail."""
@@ -101,9 +108,8 @@ class Here:
         return Found(Digest.parse(row[0]), row[1], 0) if row else None
 
     def tags_on(self, repository: str, expected: Mapping[str, Digest]) -> Mapping[str, Digest | None]:
-        rows = Tag.objects.filter(repository__name=repository, name__in=expected)
-        there = dict(rows.values_list("name", "manifest__digest"))
-        return {tag: Digest.parse(there[tag]) if tag in there else None for tag in expected}
+        there = _tags(repository, list(expected))
+        return {tag: there.get(tag) for tag in expected}
 
     def manifest(self, repository: str, reference: Digest | str) -> FetchedManifest | None:
         try:
@@ -125,9 +131,7 @@ class Here:
         return False  # each artifact is listed with what is known of it
 
     def belongings(self, repository: str, digests: Collection[Digest]) -> Mapping[str, Digest]:
-        names = [name for digest in digests for name in tags_of(digest)]
-        rows = Tag.objects.filter(repository__name=repository, name__in=names)
-        return {name: Digest.parse(digest) for name, digest in rows.values_list("name", "manifest__digest")}
+        return _tags(repository, [name for digest in digests for name in tags_of(digest)])
 
     def put_manifest(self, repository: str, manifest: FetchedManifest, tags: Sequence[str]) -> None:
         push.push(
@@ -143,6 +147,9 @@ class Here:
 
     def has_blob(self, repository: str, digest: Digest) -> bool:
         return blobs.find(repository, digest) is not None
+
+    def has_blobs(self, repository: str, digests: Sequence[Digest]) -> Mapping[Digest, bool]:
+        return dict.fromkeys(blobs.linked(repository, digests), True)
 
     def read(self, repository: str, digest: Digest, offset: int) -> Stream:
         return blobs.read(repository, digest, offset)
@@ -166,12 +173,12 @@ class Here:
     def is_public(self, repository: str) -> bool:
         return Project.objects.filter(name=project_of(repository), public=True).exists()
 
-    def prepare(self, repository: str, *, public: bool) -> None:
+    def prepare(self, repository: str, *, public: Callable[[], bool]) -> None:
         project = project_of(parse_repository(repository))
         if Project.objects.filter(name=project).exists():
             return
         try:
-            actions.create(project, public=public, owner=None, actor=SYSTEM, context=Context())
+            actions.create(project, public=public(), owner=None, actor=SYSTEM, context=Context())
         except ProjectExists:
             return
         except InvalidProjectName as error:
@@ -186,6 +193,11 @@ class Here:
 
     def abort(self) -> None:
         """What is called here answers within seconds."""
+
+
+def _tags(repository: str, names: list[str]) -> dict[str, Digest]:
+    """Those of these tags that there are, and what they are on."""
+    return {name: Digest.parse(digest) for name, digest in fetch(_TAGS, (repository, names))}
 
 
 def _beginning(prefix: str) -> Iterator[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from replication.models import LogLine
@@ -39,12 +41,18 @@ class Journal:
                 self._lines.append(LogLine(task_id=self._task, at=at, level=level, text=plain(text)[:LONGEST]))
 
     def flush(self) -> None:
-        """Write what was gathered; it is kept for the next time when that fails. The heartbeat does so too."""
+        """Write what was gathered. The heartbeat does so too."""
+        with self.taken() as lines:
+            if lines:
+                LogLine.objects.bulk_create(lines)
+
+    @contextmanager
+    def taken(self) -> Iterator[list[LogLine]]:
+        """What was gathered, to be written within the block; it is kept for the next time when that fails."""
         with self._lock:
             lines, self._lines = self._lines, []
         try:
-            if lines:
-                LogLine.objects.bulk_create(lines)
+            yield lines
         except BaseException:
             with self._lock:
                 self._lines[:0] = lines

@@ -9,10 +9,11 @@ from django.db import DatabaseError, InterfaceError, close_old_connections
 
 from oci.digest import Digest
 from replication import absence, claims, connecting, dispatch, executions
+from replication.claims import Rest
 from replication.copying import Copy, Order, at
 from replication.failures import DESTINATION, SOURCE, is_of_database, told
 from replication.journal import Journal
-from replication.models import Operation, State, Task
+from replication.models import Execution, Operation, State, Task
 from replication.pulse import beating
 from replication.sites import Site
 from replication.work import Halted, Work
@@ -84,18 +85,27 @@ def _end(task: Task, work: Work, outcome: Outcome) -> None:
     state, text = outcome.state, outcome.text
     try:
         work.journal.info(f"{state or 'interrupted'}: {text}")
-        work.journal.flush()
         if state is None:
+            work.journal.flush()
             failures = claims.failures(task, work) if outcome.failed else task.failures
             claims.give_back(task, work, text, seconds=outcome.wait, failures=failures, undone=outcome.undone)
-        elif claims.finish(task, work, state, text):
+            dispatch.refill(task.execution)
+        elif (rest := claims.finish(task, work, state, text)) is not None:
             if task.was_away and state == State.SUCCEED:
                 absence.proved_over(task.execution.policy)
-            executions.settle(task.execution_id)
-        dispatch.refill(task.execution)
+            _go_on(task.execution, rest)
     except (DatabaseError, InterfaceError) as error:
         logger.warning("Replication: the end of task %s couldn't be written: %s", task.pk, error)
         close_old_connections()
+
+
+def _go_on(execution: Execution, rest: Rest) -> None:
+    """The last task ends the execution. While more wait than may be under way, another is sent; when fewer do, all
+    have been."""
+    if rest.planned and rest.tasks <= 0:
+        executions.settle(execution.pk)
+    elif rest.tasks >= dispatch.WINDOW:
+        dispatch.refill(execution)
 
 
 def _do(task: Task, work: Work) -> str:

@@ -5,11 +5,8 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, suppress
-from datetime import datetime
+from contextlib import closing
 from typing import TYPE_CHECKING
-
-from django.db import DatabaseError
 
 from oci.digest import Digest
 from oci.errors import DigestInvalid, RegistryError
@@ -20,7 +17,7 @@ from replication.failures import DESTINATION, SOURCE, Trouble
 from replication.journal import size_words
 from replication.limits import Limiter
 from replication.sites import Parcel, Site
-from replication.transfers import Grant
+from replication.transfers import Claims, Grant, Hint
 from replication.work import Work
 
 if TYPE_CHECKING:
@@ -28,50 +25,33 @@ if TYPE_CHECKING:
 
 MOUNTS = 5  # repositories that a mount is tried from
 WORTH_ASKING = 64 * 1024  # bytes of a blob
-WORTH_RESUMING = 256 * 1024
-_NOTED = 1.0  # seconds between notes of how far an upload is
+_NOTED = 1.0  # seconds before and between notes of how far an upload is
 
 
-def bring(shipment: Shipment, *, again: bool) -> bool:
-    """Have the blob where it is to be; False while another task is sending it to that site. `again`: so it was before.
-
-    The site is asked before the rows are: most of what is there it has for long.
-    """
+def bring(shipment: Shipment, claims: Claims) -> bool:
+    """Have a blob where it is to be that wasn't there a moment ago; False while another task is sending it to that
+    site."""
     site, digest, order = shipment.destination, shipment.digest, shipment.order
-    try:
-        if again and _is_busy(site, digest):
-            return False
-        if site.has_blob(order.destination, digest):
-            return shipment.arrived("is there")
-        grant = shipment.claim(None)
-        if grant is None:
-            hint = transfers.find(site.endpoint, digest)
-            if hint is None or hint.done_at is None:
-                return False
-            if _mounted(site, order.destination, digest, [hint.repository]):
-                return shipment.arrived(f"mounted from {hint.repository}")
-            grant = shipment.claim(hint.done_at)
-    except RegistryError as error:
-        raise Trouble(DESTINATION, site.name, f"looking up {order.destination}@{digest}", error) from error
-    return grant is not None and _bring(shipment, grant)
-
-
-def _is_busy(site: Site, digest: Digest) -> bool:
-    hint = transfers.find(site.endpoint, digest)
-    return hint is not None and hint.busy
-
-
-def _bring(shipment: Shipment, grant: Grant) -> bool:
-    """What is ours to bring: mounted from wherever it may be, or sent."""
-    site, digest, claim = shipment.destination, shipment.digest, shipment.work.claim
-    try:
-        shipment.run(grant)
-    except BaseException:
-        with suppress(DatabaseError):  # its lease runs out
-            transfers.release(site.endpoint, digest, claim)
-        raise
-    transfers.done(site.endpoint, digest, claim)
+    found: Grant | Hint | None = claims.of(digest)
+    if isinstance(found, Hint):
+        try:
+            if how := _had(site, order.destination, digest, found.repository):
+                return shipment.arrived(how)
+        except RegistryError as error:
+            raise Trouble(DESTINATION, site.name, f"looking up {order.destination}@{digest}", error) from error
+        found = claims.again(digest, shipment.size, found)
+    if found is None:
+        return False
+    shipment.run(found)
+    transfers.done(site.endpoint, digest, shipment.work.claim)
     return True
+
+
+def _had(site: Site, repository: str, digest: Digest, holder: str) -> str:
+    """How it comes to be there, if `holder` has it as the rows say; nothing if not."""
+    if holder == repository:
+        return "is there" if site.has_blob(repository, digest) else ""
+    return f"mounted from {holder}" if site.mount(repository, digest, holder) else ""
 
 
 def _mounted(site: Site, repository: str, digest: Digest, holders: Sequence[str]) -> str | None:
@@ -91,13 +71,9 @@ class Shipment:
         self.digest, self.size, self._limiter = digest, size, limiter
         self._counted = 0  # bytes that the work counts as done
         self._sent = 0
-        self._noted_at = 0.0
+        self._upload: Upload | None = None  # where it can be taken up
         self._noted: Upload | None = None
-
-    def claim(self, seen: datetime | None) -> Grant | None:
-        """Take it upon us; `seen` as for `transfers.claim`."""
-        site, order, claim = self.destination, self.order, self.work.claim
-        return transfers.claim(site.endpoint, self.digest, order.destination, size=self.size, claim=claim, seen=seen)
+        self._noted_at = 0.0
 
     def arrived(self, how: str) -> bool:
         self._count(self.size)
@@ -105,7 +81,8 @@ class Shipment:
         return True
 
     def run(self, grant: Grant) -> None:
-        """Raises Trouble with the side that failed, and Halted."""
+        """What is ours to bring: mounted from wherever it may be, or sent. Raises Trouble with the side that failed,
+        and Halted."""
         at = Upload(*grant) if grant.location else None
         try:
             holder = self._mounted() if at is None else None
@@ -125,7 +102,7 @@ class Shipment:
         return _mounted(self.destination, self.order.destination, self.digest, holders)
 
     def _send(self, at: Upload | None) -> None:
-        began = time.monotonic()
+        began = self._noted_at = time.monotonic()
         parcel = Parcel(self.digest, self.size, self._open, self._progress, at=at, chunk=self.order.chunk)
         try:
             self._deliver(parcel)
@@ -155,6 +132,7 @@ class Shipment:
             with closing(stream):
                 for piece in self._limiter.paced(stream):
                     yield piece
+                    self._note()
                     self._sent += len(piece)
                     self._count(self._counted + len(piece))
                     self.work.advance(sent=len(piece))
@@ -167,16 +145,18 @@ class Shipment:
         self._counted = done
 
     def _progress(self, upload: Upload) -> None:
-        """Note where it can be taken up: at once where that is new, else now and then; of what is small never."""
-        if self.size < WORTH_RESUMING:
+        self._upload = upload
+        self._note()
+
+    def _note(self) -> None:
+        """Now and then note where it can be taken up: what takes less than a second is sent anew."""
+        now, upload = time.monotonic(), self._upload
+        if upload is None or upload == self._noted or now - self._noted_at < _NOTED:
             return
-        now = time.monotonic()
-        moved = self._noted is None or upload.location != self._noted.location
-        if (moved and self._noted is None) or now - self._noted_at >= _NOTED:
-            self._noted, self._noted_at = upload, now
-            transfers.note(
-                self.destination.endpoint, self.digest, self.work.claim, location=upload.location, offset=upload.offset
-            )
+        self._noted, self._noted_at = upload, now
+        transfers.note(
+            self.destination.endpoint, self.digest, self.work.claim, location=upload.location, offset=upload.offset
+        )
 
     def _blamed(self, error: RegistryError) -> Trouble:
         """Whose fault it is that the digest doesn't fit: the source's bytes tell."""

@@ -4,6 +4,7 @@ than this."""
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -98,6 +99,9 @@ class Site(Protocol):
 
     def has_blob(self, repository: str, digest: Digest) -> bool: ...
 
+    def has_blobs(self, repository: str, digests: Sequence[Digest]) -> Mapping[Digest, bool]:
+        """Of many at once, what can be told quickly: the others have to be asked for. See `held`."""
+
     def read(self, repository: str, digest: Digest, offset: int) -> Stream:
         """Close it where it isn't read to its end."""
 
@@ -113,11 +117,20 @@ class Site(Protocol):
 
     def is_public(self, repository: str) -> bool: ...
 
-    def prepare(self, repository: str, *, public: bool) -> None:
-        """Make what has to be there before anything comes to the repository."""
+    def prepare(self, repository: str, *, public: Callable[[], bool]) -> None:
+        """Make what has to be there before anything comes to the repository. `public` is asked only where that is
+        made."""
 
     def delete(self, repository: str, reference: str) -> None:
         """A tag, or by its digest an artifact."""
 
     def abort(self) -> None:
         """End all calls that go on, from another thread."""
+
+
+def held(site: Site, repository: str, digests: Sequence[Digest], pool: Executor) -> set[Digest]:
+    """Those of these blobs that the repository has."""
+    told = site.has_blobs(repository, digests)
+    others = [digest for digest in digests if digest not in told]
+    asked = zip(others, pool.map(lambda digest: site.has_blob(repository, digest), others), strict=True)
+    return {digest for digest, there in [*told.items(), *asked] if there}

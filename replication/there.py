@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import islice
 
 from oci.client import FetchedManifest, RegistryClient
@@ -32,6 +32,7 @@ class There:
         self.endpoint = endpoint.pk
         self.name = endpoint.name
         self.is_ended = False  # it answers nothing any more
+        self._is_plain = True  # it answers for itself whether it has blobs, and doesn't lead to a storage that does
         self._adapter = adapter
         self._prepared: dict[str, float] = {}
         self._belonging: dict[str, tuple[float, frozenset[str] | None]] = {}
@@ -101,6 +102,13 @@ class There:
     def has_blob(self, repository: str, digest: Digest) -> bool:
         return self._client.head_blob(repository, digest) is not None
 
+    def has_blobs(self, repository: str, digests: Sequence[Digest]) -> Mapping[Digest, bool]:
+        if not digests or not self._is_plain:
+            return {}
+        told = self._client.blobs_there(repository, digests)
+        self._is_plain = bool(told)
+        return told
+
     def read(self, repository: str, digest: Digest, offset: int) -> Stream:
         # Not held against its digest here: the destination does so, and if it isn't content the bytes are looked at.
         return self._client.get_blob(repository, digest, offset, verify=False)
@@ -128,10 +136,10 @@ class There:
     def is_public(self, repository: str) -> bool:
         return self._adapter.is_public(repository)
 
-    def prepare(self, repository: str, *, public: bool) -> None:
+    def prepare(self, repository: str, *, public: Callable[[], bool]) -> None:
         """Asked for once in a while: an artifact's task comes right after another's."""
         if time.monotonic() >= self._prepared.get(repository, 0.0):
-            self._adapter.prepare(repository, public=public)
+            self._adapter.prepare(repository, public=public())
             self._prepared = {repository: time.monotonic() + _REMEMBERED}
 
     def delete(self, repository: str, reference: str) -> None:

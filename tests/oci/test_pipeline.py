@@ -77,6 +77,26 @@ def test_what_is_answered_in_another_way_is_asked_for_in_the_ordinary_one(memory
     assert client.tags_on("p/r", true) == true
 
 
+@pytest.mark.parametrize("count", [0, 1, WINDOW + 1])
+def test_blobs_are_there_or_not(client, repository, count):
+    there = [
+        client.upload_blob(repository, Digest.of(body), 1, lambda _, body=body: iter([body])) for body in (b"a", b"b")
+    ]
+    absent = [Digest.of(str(number).encode()) for number in range(count)]
+    true = dict.fromkeys(absent, False) | dict.fromkeys(there, True)
+    assert client.blobs_there(repository, list(true)) == true
+    assert client.blobs_there("nobody/knows", absent) == dict.fromkeys(absent, False)
+
+
+@pytest.mark.parametrize("fault", [DROP, Reply(503), Reply(401), Reply(307, {"Location": "/x"})])
+def test_a_blob_that_is_not_answered_for_plainly_is_left_out_with_those_behind_it(memory, memory_client, fault):
+    blobs = [Digest.of(str(number).encode()) for number in range(5)]
+    memory.faults = [fault]
+    told = memory_client.blobs_there("p/r", blobs)
+    assert set(told.values()) <= {False}
+    assert list(told) == blobs[: len(told)]
+
+
 def test_a_refusal_is_an_error(memory, memory_client):
     true = fill(memory_client, "p/r", 5)
     memory.faults = [Reply(403)]

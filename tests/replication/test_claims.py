@@ -118,6 +118,25 @@ def test_the_last_two_tasks_end_at_once_and_the_execution_ends_once(bench, remot
     assert bench.seen(execution).state == State.SUCCEED
 
 
+def test_an_end_comes_with_its_log_and_tells_what_is_left_to_do(bench, task):
+    work = Work(Journal(task.pk))
+    claims.take(task.pk, work.claim)
+    work.journal.info("it is done")
+    work.total = work.done = work.sent = task.bytes_total + 5
+    assert claims.finish(task, work, State.SUCCEED, "done") == (0, True)
+    execution = bench.seen(task.execution)
+    assert (execution.succeeded, execution.bytes_total, execution.bytes_done) == (1, work.done, work.done)
+    assert list(LogLine.objects.filter(task=task).values_list("level", "text")) == [("INFO", "it is done")]
+
+
+def test_of_an_end_that_comes_too_late_the_log_is_kept(bench, task):
+    work = Work(Journal(task.pk))
+    work.journal.warning("too late")
+    assert claims.finish(task, work, State.SUCCEED, "done") is None
+    assert bench.seen(task.execution).succeeded == 0
+    assert LogLine.objects.filter(task=task, text="too late").exists()
+
+
 def test_an_end_that_nobody_wrote_is_written_by_the_sweeper(bench, task):
     work = worker()
     claims.take(task.pk, work.claim)

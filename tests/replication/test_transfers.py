@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from oci.digest import Digest
 from replication import transfers
 from replication.models import Transfer
-from replication.transfers import FAVOUR, Grant, Hint
+from replication.transfers import FAVOUR, Claims, Grant, Hint
 
 BLOB = Digest.of(b"a blob")
 FRESH = Grant("", 0)
@@ -19,12 +19,13 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def claim(repository="a/x", claim="one", *, endpoint=None, seen=None):
-    return transfers.claim(endpoint, BLOB, repository, size=6, claim=claim, seen=seen)
+    found = transfers.claim(endpoint, {BLOB: 6}, repository, claim=claim, seen=seen).get(BLOB)
+    return found if isinstance(found, Grant) else None
 
 
 def hint_of() -> Hint:
-    found = transfers.find(None, BLOB)
-    assert found is not None
+    found = transfers.claim(None, {BLOB: 6}, "a/z", claim="curious")[BLOB]
+    assert isinstance(found, Hint)
     return found
 
 
@@ -45,11 +46,11 @@ def test_of_many_that_would_send_a_blob_one_does():
 
 def test_who_finds_it_done_needs_not_send_it():
     claim()
-    assert hint_of().busy
+    assert transfers.busy(None, [BLOB]) == {BLOB}
+    assert not transfers.claim(None, {BLOB: 6}, "a/y", claim="two")
     transfers.done(None, BLOB, "one")
-    hint = hint_of()
-    assert (hint.repository, hint.busy) == ("a/x", False)
-    assert hint.done_at is not None
+    assert not transfers.busy(None, [BLOB])
+    assert hint_of().repository == "a/x"
     assert claim("a/y", "two") is None
 
 
@@ -81,12 +82,34 @@ def test_who_wants_it_elsewhere_waits_a_moment_longer_and_begins_anew():
 def test_what_is_let_go_of_is_free_at_once_and_its_old_holder_changes_nothing_any_more():
     claim()
     transfers.note(None, BLOB, "one", location="/upload/1", offset=3)
-    transfers.release(None, BLOB, "one")
+    transfers.release("one")
     assert claim(claim="two") == Grant("/upload/1", 3)
     transfers.note(None, BLOB, "one", location="/upload/2", offset=5)
     transfers.done(None, BLOB, "one")
-    hint = hint_of()
-    assert (hint.busy, hint.done_at) == (True, None)
+    assert transfers.busy(None, [BLOB]) == {BLOB}
+
+
+def test_a_task_claims_some_of_its_blobs_at_a_time_and_leaves_the_others_to_whoever_comes():
+    blobs = [Digest.of(bytes([number])) for number in range(12)]
+    claims = Claims(None, "a/x", "one", dict.fromkeys(blobs, 6))
+    assert claims.of(blobs[0]) == FRESH
+    others = transfers.claim(None, dict.fromkeys(blobs, 6), "a/y", claim="two")
+    assert 0 < len(others) < len(blobs)
+    assert [claims.of(blob) for blob in blobs] == [None if blob in others else FRESH for blob in blobs]
+
+
+def test_who_claims_many_in_another_order_waits_for_nobody_for_ever():
+    blobs = [Digest.of(bytes([number])) for number in range(50)]
+
+    def take(number: int) -> int:
+        try:
+            wanted = blobs[:: 1 if number % 2 else -1]
+            return len(transfers.claim(None, dict.fromkeys(wanted, 6), "a/x", claim=str(number)))
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(6) as pool:
+        assert sum(pool.map(take, range(6))) == len(blobs)
 
 
 def test_old_hints_are_forgotten():
