@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 from django.db.models import F, QuerySet
-from django.db.models.functions import Now
 
 from replication import absence
 from replication.failures import is_worth_retrying, seconds_asked
