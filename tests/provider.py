@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.deploy.front import free_port
+from tests.ports import free_port
 
 CLIENT_ID, CLIENT_SECRET = "roadstead", "a secret: with + and %"
 

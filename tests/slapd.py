@@ -10,6 +10,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.ports import free_port
+
 BASE = "dc=example,dc=com"
 ADMIN, ADMIN_PASSWORD = f"cn=manager,{BASE}", "manager-secret"
 SEARCH, SEARCH_PASSWORD = f"cn=search,{BASE}", "search-secret"
@@ -168,7 +170,7 @@ access to attrs=userPassword by anonymous auth by * none
 access to * by dn.exact="{SEARCH}" read by * none
 """
     )
-    server = Slapd(home, _free_port(), _free_port())
+    server = Slapd(home, free_port(), free_port())
     try:
         server.start()
         server.modify(_DATA, "-a")
@@ -207,7 +209,7 @@ def dripping_server() -> Iterator[str]:
 
 
 def dead_url() -> str:
-    return f"ldap://127.0.0.1:{_free_port()}"
+    return f"ldap://127.0.0.1:{free_port()}"
 
 
 def make_ca(home: Path, name: str = "ca") -> Path:
@@ -243,9 +245,3 @@ def _program(name: str) -> str:
     found = shutil.which(name, path="/usr/sbin:/usr/bin:/sbin:/bin")
     assert found, f"{name} is not installed: `make test` installs it"
     return found
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])

@@ -1,6 +1,5 @@
 """Distribution as the benchmarks run it, with content pushed by their own client."""
 
-import socket
 from pathlib import Path
 
 import pytest
@@ -8,12 +7,7 @@ import pytest
 from bench import content
 from bench.client import ClientError
 from bench.peer import Peer, Signer
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+from tests.ports import free_port
 
 
 def test_a_key_id_is_twelve_groups_of_four():

@@ -1,7 +1,6 @@
 """A Redis of the test's own, to stop and to start again empty."""
 
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -12,11 +11,13 @@ from django.db import connection
 from redis import Redis
 from redis.exceptions import RedisError
 
+from tests.ports import free_port
+
 
 class RedisServer:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -43,12 +44,6 @@ class RedisServer:
             return bool(self.client().ping())
         except RedisError:
             return False
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def wait_for(condition, seconds: float = 120) -> None:

@@ -18,6 +18,7 @@ from typing import IO
 
 from config.home import CHECKOUT
 from deploy.nginx import Site, render
+from tests.ports import free_port
 
 GOOD, BAD = {"Authorization": "Bearer good"}, {"Authorization": "Bearer bad"}
 
@@ -134,12 +135,6 @@ class Django(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         return
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_for(port: int) -> None:

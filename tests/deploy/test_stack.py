@@ -18,7 +18,7 @@ from deploy import processes
 from deploy.pieces import ORDER
 from deploy.stack import Stack
 from tests.deploy.certificates import make_certificate
-from tests.deploy.front import free_port
+from tests.ports import free_port
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from typing import Any
 from deploy.processes import recorded
 from deploy.stack import Stack
 from tests.flows.wire import Wire
+from tests.ports import free_port
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 # What a stack tells its pieces by the environment: our own process's must not reach a stack of the tests.
@@ -23,12 +24,6 @@ OURS = ("ROADSTEAD_", "REGISTRY_", "DATABASE_URL", "REDIS_URL", "CELERY_BROKER_U
 
 def clean_environment(**more: str) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(OURS)} | more
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def eventually(happens: Callable[[], bool], what: str, *, seconds: float = 60) -> None:

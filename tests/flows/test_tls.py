@@ -11,8 +11,9 @@ import pytest
 from tests.flows.clients import Docker, Podman, Skopeo, program
 from tests.flows.conformance import pushes
 from tests.flows.content import image, write_layout
-from tests.flows.stacks import Running, eventually, free_port, running_stack
+from tests.flows.stacks import Running, eventually, running_stack
 from tests.flows.wire import Wire, parse_challenge
+from tests.ports import free_port
 
 
 @dataclass(frozen=True)

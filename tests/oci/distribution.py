@@ -2,21 +2,15 @@
 
 import json
 import os
-import socket
 import subprocess
 import time
 from pathlib import Path
 
 import urllib3
 
+from tests.ports import free_port
+
 START_LIMIT = 30.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Distribution:

@@ -19,8 +19,8 @@ from oci.listener import Listener, Reply
 from oci.registry import MemoryRegistry
 from oci.transport import Lasting
 from tests.deploy.certificates import make_certificate
-from tests.oci.distribution import free_port
 from tests.oci.wire import raw_server, read_head
+from tests.ports import free_port
 
 HELLO = b"hello, registry"
 DIGEST = Digest.of(HELLO)

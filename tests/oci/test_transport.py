@@ -18,7 +18,7 @@ from oci.manifest import OCI_INDEX
 from oci.registry import DROP
 from oci.session import MAX_REDIRECTS
 from oci.transport import MAX_ANSWER
-from tests.oci.distribution import free_port
+from tests.ports import free_port
 
 HELLO = b"hello, registry"
 INDEX = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": []}).encode()
