@@ -80,7 +80,8 @@ class ReplicationExecutionShape(TypedDict):
 
 
 class ReplicationTaskShape(TypedDict):
-    """From `references` on it is more than Harbor tells; `explanation` says why it came to its status."""
+    """From `references` on it is more than Harbor tells; `explanation` says why it came to its status, or what it
+    waits for."""
 
     id: int
     execution_id: int

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from audit.models import AuditRecord
-from replication.models import Endpoint, Execution, LogLine, Policy, State, Task
+from replication.models import Absence, Endpoint, Execution, LogLine, Policy, State, Task
 from tests.api.caller import error_of, make_caller
 from tests.roundtrips import fewest
 
@@ -306,6 +306,24 @@ def test_tasks_tell_what_they_do_and_why_they_failed(admin, policy):
     assert [each["status"] for each in admin.get(place, resource_type="chart").json()] == ["Succeed"]
     assert [each["status"] for each in admin.get(place, sort="-id").json()] == ["Succeed", "Failed"]
     assert error_of(admin.get(f"{RUNS}/99999/tasks")) == (404, "NOT_FOUND")
+
+
+def test_what_is_waited_for_is_said_by_the_execution_and_its_tasks(admin, policy):
+    execution = Execution.objects.create(policy=policy, trigger="manual", planned=True, total=2, failed=1)
+    task(execution)
+    task(execution, state=State.FAILED, text="the destination is full", ended_at=timezone.now())
+    now = timezone.now()
+    Absence.objects.create(
+        endpoint=policy.destination, since=now, tries=3, look_at=now, text="it refuses the connection"
+    )
+    read, tasks = admin.get(f"{RUNS}/{execution.pk}").json(), admin.get(f"{RUNS}/{execution.pk}/tasks").json()
+    for told in (read["status_text"], tasks[0]["explanation"]):
+        assert told.startswith(f"destination {policy.destination.name} is away since ")
+        assert ": it refuses the connection; next try at " in told
+    assert tasks[1]["explanation"] == "the destination is full"
+    assert admin.get(RUNS).json()[0]["status_text"] == read["status_text"]
+    Absence.objects.update(back_at=now)
+    assert admin.get(f"{RUNS}/{execution.pk}").json()["status_text"] == ""
 
 
 def test_a_task_s_log_is_text(admin, policy):

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from configuration import values
 from rbac.models import Session
 from replication import endpoints
-from replication.models import Endpoint, Execution, LogLine, Policy, State, Task
+from replication.models import Absence, Endpoint, Execution, LogLine, Policy, State, Task
 from tests.api import stage
 from tests.people import make_user
 from tests.portal.browser import Browser
@@ -288,6 +288,15 @@ def test_htmx_is_told_to_ask_no_more_once_an_execution_or_a_task_is_over(admin: 
     Execution.objects.update(ended_at=None, state=State.IN_PROGRESS)
     Task.objects.update(ended_at=None, state=State.IN_PROGRESS)
     assert (asked(_EXECUTION), asked(task)) == (200, 200)
+
+
+def test_what_is_waited_for_is_shown_at_the_execution_and_at_each_of_its_tasks(admin: Browser):
+    Execution.objects.update(ended_at=None, state=State.IN_PROGRESS)
+    Task.objects.update(ended_at=None, state=State.PENDING)
+    Absence.objects.create(since=now(), tries=1, look_at=now(), text="it refuses the connection")
+    shown = admin.text(_EXECUTION)
+    assert shown.count("this registry is away since") == 1 + Task.objects.filter(execution=stage.ID).count()
+    assert "it refuses the connection; next try at" in shown
 
 
 def test_the_log_of_another_executions_task_is_not_shown(admin: Browser):
