@@ -16,7 +16,7 @@ from audit import Context
 from oci.errors import NameInvalid
 from oci.reference import MAX_NAME, PATH_PATTERN
 from rbac.actors import Actor
-from replication import filters, history
+from replication import adapters, filters, history
 from replication.cron import five_fields
 from replication.errors import InvalidPolicy, PolicyExists, PolicyInUse, PolicyUnknown
 from replication.filters import Filters
@@ -199,8 +199,12 @@ def _write(policy: Policy, content: Content) -> None:
 def _hold_endpoint(content: Content) -> None:
     """The endpoint stays while the policy comes to name it."""
     wanted = content.source_id or content.destination_id or 0
-    if Endpoint.objects.select_for_update(no_key=True).filter(pk=wanted).first() is None:
+    endpoint = Endpoint.objects.select_for_update(no_key=True).filter(pk=wanted).first()
+    if endpoint is None:
         raise InvalidPolicy(f"there is no registry {wanted}")
+    selects_by_label = not filters.parse(content.filters).takes_labels(())
+    if content.source_id and selects_by_label and not adapters.info(endpoint.kind).labels:
+        raise InvalidPolicy(f"{endpoint.name} ({endpoint.kind}) tells no labels: a filter by labels would take nothing")
 
 
 def _record(actor: Actor, operation: str, policy: Policy, context: Context, **detail: object) -> None:

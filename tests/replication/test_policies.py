@@ -113,6 +113,17 @@ def test_a_registry_that_is_not_there_is_refused():
 
 
 @db
+def test_labels_that_nobody_tells_choose_nothing_and_are_refused():
+    plain = Endpoint.objects.create(name="plain", kind="docker-registry", url="http://plain.example")
+    wanted = {"type": "label", "value": ["qa"]}
+    with pytest.raises(InvalidPolicy, match=r"plain \(docker-registry\) tells no labels"):
+        policies.create(Content("p", source_id=plain.pk, filters=[wanted]), actor=SYSTEM, context=Context())
+    excluded = {**wanted, "decoration": "excludes"}
+    policies.create(Content("p", source_id=plain.pk, filters=[excluded]), actor=SYSTEM, context=Context())
+    policies.create(Content("q", destination_id=plain.pk, filters=[wanted]), actor=SYSTEM, context=Context())
+
+
+@db
 def test_a_change_replaces_all_and_the_record_names_what(endpoint):
     policy = make(endpoint, description="old", enabled=False)
     policies.update(policy.pk, Content("p", source_id=endpoint.pk, description="new"), actor=SYSTEM, context=Context())
