@@ -64,7 +64,8 @@ def test_what_the_source_raises_goes_through_and_leaves_the_upload_to_be_taken_u
         assert points[-1].offset == 600_000
         again = Source()
         assert client.upload_blob(repository, DIGEST, len(CONTENT), again, chunk=300_000, at=points[-1]) == DIGEST
-        assert again.opened[-1] in {0, 600_000}
+        taken_up_at = again.opened[-1]  # some of the chunk that broke off may have been kept
+        assert taken_up_at == 0 or 600_000 <= taken_up_at <= source.given
         client.delete_blob(repository, DIGEST)
 
 
