@@ -14,8 +14,11 @@ install:
 install-test:
 	@deploy/install.sh test
 
+# `make test WORKERS=2`: two processes share the suite, each with servers of its own.
+WORKERS := 0
+
 test: install-test
-	$(PYTHON) -m pytest -m "not longhaul"
+	$(PYTHON) -m pytest -m "not longhaul" -n $(WORKERS)
 
 longhaul: install-test
 	$(PYTHON) -m pytest -m longhaul
