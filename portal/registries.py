@@ -41,8 +41,7 @@ def new(visit: Visit) -> HttpResponse:
         return endpoints.create(settings, actor=visit.actor, context=visit.context)
 
     if _asks_for(visit, "save") and (made := form.attempt(create)):
-        said = _("The registry %(name)s is set up, and answers.") % {"name": made.name}
-        return visit.to("registries", said=said)
+        return visit.to("registries", said=_kept(_("The registry %(name)s is set up, and answers."), made.name))
     return _form(visit, form, _("New registry"))
 
 
@@ -57,8 +56,14 @@ def edit(visit: Visit, registry: int) -> HttpResponse:
         return True
 
     if _asks_for(visit, "save") and form.attempt(change):
-        return visit.to("registries", said=_("The registry %(name)s is saved, and answers.") % {"name": kept.name})
+        return visit.to("registries", said=_kept(_("The registry %(name)s is saved, and answers."), kept.name))
     return _form(visit, form, _("Registry %(name)s") % {"name": kept.name})
+
+
+def _kept(words: str, name: str) -> str:
+    """What to say of one that is kept now: whether it answers, only workers of its own may know."""
+    looked = endpoints.is_reached_from_here(name)
+    return words % {"name": name} if looked else _("A worker at that site looks at it within moments.")
 
 
 def _asks_for(visit: Visit, deed: str) -> bool:
