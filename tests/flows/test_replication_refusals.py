@@ -20,7 +20,7 @@ from tests.flows.content import Content, image
 from tests.flows.harbor import unused
 from tests.flows.liars import Corrupt, Forgetful, Renaming
 from tests.flows.replicating import Site, digest_at
-from tests.flows.stacks import running_distribution
+from tests.flows.stacks import eventually, running_distribution
 from tests.flows.wire import Wire
 
 MIB = 1024 * 1024
@@ -254,6 +254,13 @@ def test_a_source_that_gives_something_else(stories: dict[str, Story], near: Sit
         pushes.absent(near.wire, story.repository, digest)
 
 
-def test_a_site_that_is_not_there(stories: dict[str, Story]):
+def test_a_site_that_is_not_there_is_waited_for(stories: dict[str, Story], near: Site):
     story = stories["gone"]
-    assert story.elsewhere.host in story.words()
+
+    def told() -> str:
+        return str(near.execution(story.number)["status_text"])
+
+    eventually(lambda: "is away since" in told(), "it isn't said what is waited for")
+    assert f"{story.elsewhere.host} refuses the connection; next try at" in told()
+    near.stop(story.number)
+    assert near.finished(story.number)["status"] == "Stopped"
