@@ -3,10 +3,11 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from config.home import CHECKOUT
-from deploy import probes
+from deploy import following, probes
 from deploy.__main__ import options_from
 from deploy.environment import filesystem_root
 from deploy.nginx import Site, render
@@ -15,6 +16,7 @@ from deploy.problem import Problem
 
 _CACHE = Path("/cache")
 _WEB, _NGINX = 8000, 8080  # the ports inside
+_PATIENCE = 600  # seconds; then the container ends, and is started again
 _MANAGE = [sys.executable, str(CHECKOUT / "manage.py")]
 
 
@@ -38,21 +40,21 @@ def web() -> int:
 
 
 def worker() -> int:
-    return _become(worker_command(_workers()))
+    return _once_migrated(worker_command(_workers()))
 
 
 def replicator() -> int:
     """For all sites, or for those that ROADSTEAD_SERVES names."""
     sites = filter(None, os.environ.get("ROADSTEAD_SERVES", "").split(","))
-    return _become(replicator_command(int(os.environ.get("ROADSTEAD_REPLICATORS") or _workers() + 1), *sites))
+    return _once_migrated(replicator_command(int(os.environ.get("ROADSTEAD_REPLICATORS") or _workers() + 1), *sites))
 
 
 def clock() -> int:
-    return _become([*_MANAGE, "clock"])
+    return _once_migrated([*_MANAGE, "clock"])
 
 
 def nginx() -> int:
-    """Render the template for this container, then become nginx."""
+    """Render the template for this container, then run nginx."""
     options = options_from(os.environ, (), durable=True)
     configuration = _CACHE / "nginx.conf"
     site = Site(
@@ -68,13 +70,25 @@ def nginx() -> int:
         trusted=options.trusted,
     )
     configuration.write_text(render(site), encoding="utf-8")
-    return _become([program("nginx"), "-e", "stderr", "-p", str(_CACHE), "-c", str(configuration)])
+    command = [program("nginx"), "-e", "stderr", "-p", str(_CACHE), "-c", str(configuration)]
+    places = [place for place in (site.web, site.registry) if not place.startswith("unix:")]
+    return following.run(command, [place.rpartition(":")[0] for place in places])
 
 
 def healthy() -> int:
     """0 when what listens in this container answers."""
     tls = bool(os.environ.get("ROADSTEAD_TLS_CERT"))
     return 0 if probes.http_at(_WEB) or probes.http_at(_NGINX, tls=tls) else 1
+
+
+def _once_migrated(command: list[str]) -> int:
+    """Become it once the database is as this version knows it: `web` sees to that."""
+    end = time.monotonic() + _PATIENCE
+    while subprocess.run([*_MANAGE, "migrate", "--check"], check=False, capture_output=True).returncode:
+        if time.monotonic() > end:
+            raise Problem("The database isn't there, or not of this version: see what `web` says, which migrates it.")
+        time.sleep(2)
+    return _become(command)
 
 
 def _workers() -> int:
