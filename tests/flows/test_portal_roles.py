@@ -10,7 +10,7 @@ import pytest
 
 from tests.flows.chromium import Chromium, running_chromium
 from tests.flows.stacks import Running
-from tests.flows.test_portal import DESKTOP, WATCH, digest, fill, sign_in, submit, typed
+from tests.flows.test_portal import AXE, DESKTOP, RULES, RUN, SHOTS, WATCH, digest, fill, sign_in, submit, typed
 from tests.flows.world import PEOPLE, World
 
 _WEB = "/projects/web"
@@ -142,6 +142,9 @@ def test_what_a_maintainer_deletes_by_mistake_is_brought_back(world: World, brow
     typed(browser, "#confirm")
     submit(browser)
     assert "The tag one is deleted" in browser.text
+    browser.screenshot(SHOTS / "undo-desktop.png")
+    browser.evaluate(AXE.read_text() + "; null")
+    assert browser.evaluate(f"({RUN})({json.dumps(RULES)})") == []
     browser.leave_by("document.querySelector('form[action=\"/undo\"] button').click()")
     assert browser.url == world.stack.url + home
     assert "The tag one is set again" in browser.text

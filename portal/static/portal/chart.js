@@ -35,7 +35,7 @@
       series: [
         { label: table.tHead.rows[0].cells[0].textContent, value: (_, at) => (at ? new Date(at * 1000).toISOString().slice(0, 10) : "") },
         ...columns.map((column, place) => ({
-          label: column.label, stroke: colors[place], width: 2, fill: place ? undefined : colors[place],
+          label: column.label, value: (_, number) => number?.toLocaleString() ?? "", stroke: colors[place], width: 2, fill: place ? undefined : colors[place],
           paths: place ? undefined : uPlot.paths.bars({ size: [0.6, 40] }), points: { show: Boolean(place), size: 6, fill: colors[place] },
         })),
       ],
