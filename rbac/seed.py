@@ -4,9 +4,16 @@ from typing import Any
 
 from django.apps import apps as installed
 from django.apps.registry import Apps
-from django.db import DEFAULT_DB_ALIAS
+from django.db import DEFAULT_DB_ALIAS, connection
 
 from rbac import matrix
+
+# Where a flush has put the numbers back to the first: role ids up to 99 are Harbor's, user id 1 the administrator's.
+_FIRST_NUMBERS = (
+    f"SELECT setval('rbac_role_id_seq', {matrix.FIRST_CUSTOM_ROLE}, false) FROM rbac_role_id_seq"  # noqa: S608 - ours
+    f" WHERE last_value < {matrix.FIRST_CUSTOM_ROLE}",
+    "SELECT setval('rbac_user_id_seq', 2, false) FROM rbac_user_id_seq WHERE last_value < 2",
+)
 
 
 def sow(role: Any, role_permission: Any) -> None:
@@ -29,3 +36,6 @@ def restore(*, apps: Apps = installed, using: str = DEFAULT_DB_ALIAS, **_: objec
         return
     if using == DEFAULT_DB_ALIAS and not role.objects.exists():
         sow(role, permission)
+        with connection.cursor() as cursor:
+            for statement in _FIRST_NUMBERS:
+                cursor.execute(statement)

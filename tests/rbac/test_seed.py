@@ -1,6 +1,7 @@
 import pytest
 from django.core.management import call_command
 
+from rbac import matrix
 from rbac.models import Role, RolePermission
 
 
@@ -12,6 +13,7 @@ def test_a_flushed_database_gets_its_roles_back():
 
     assert set(RolePermission.objects.values_list("role__name", "resource", "action")) == before
     assert Role.objects.count() == 6
+    assert Role.objects.create(name="of-our-own").pk == matrix.FIRST_CUSTOM_ROLE
 
 
 @pytest.mark.django_db
