@@ -148,7 +148,7 @@ def resize(task: Task, total: int) -> None:
 _BACK = """
 UPDATE replication_task
 SET state = 'Pending', text = %(text)s, worker = '', lease_until = NULL, sent_at = NULL, bytes_sent = %(sent)s,
-    bytes_done = 0, attempts = attempts - %(undone)s, failures = %(failures)s,
+    bytes_done = %(done)s, attempts = attempts - %(undone)s, failures = %(failures)s,
     not_before = now() + make_interval(secs => %(seconds)s)
 WHERE id = %(id)s AND worker = %(claim)s AND state = 'InProgress'
 """
@@ -163,6 +163,7 @@ def give_back(task: Task, work: Work, text: str, *, seconds: float, failures: in
             "text": text,
             "seconds": seconds,
             "sent": work.sent,
+            "done": max(work.done, task.bytes_done),
             "undone": int(undone),
             "failures": failures,
         }
@@ -171,8 +172,8 @@ def give_back(task: Task, work: Work, text: str, *, seconds: float, failures: in
 
 
 def failures(task: Task, work: Work) -> int:
-    """Of the task, with this one, since it came on last."""
-    return 1 if work.has_gained else task.failures + 1
+    """Of the task, with this one, since it came further than ever before: a site that forgets doesn't bring it on."""
+    return 1 if work.done > task.bytes_done else task.failures + 1
 
 
 def wait_after(failures: int, error: Exception) -> float | None:

@@ -110,7 +110,6 @@ class Shipment:
             self._count(0)
             raise
         self._count(self.size)
-        self.work.has_gained = True
         seconds = max(time.monotonic() - began, 0.001)
         rate = size_words(int(self._sent / seconds))
         self.work.journal.info(f"{self.digest} sent: {size_words(self._sent)} in {seconds:.1f} s, {rate}/s")

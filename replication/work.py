@@ -21,7 +21,7 @@ class Halted(Exception):
 class Work:
     """One claim. `speed` (KiB/s, up to 0: no limit) is the policy's, `peers` the tasks that share it; both are kept up
     to date by the heartbeat. So is `heard_at`, when the claim was known to hold last; `ask` asks now. Counters are
-    bytes: `done` skipped, mounted and sent; `sent` over the wire. `has_gained`: a blob came that wasn't there."""
+    bytes: `done` skipped, mounted and sent; `sent` over the wire."""
 
     journal: Journal
     claim: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -31,7 +31,6 @@ class Work:
     total: int = 0
     done: int = 0
     sent: int = 0
-    has_gained: bool = False
     stop_asked: bool = False
     leaving: bool = False
     halted: threading.Event = field(default_factory=threading.Event)

@@ -54,6 +54,7 @@ NOWHERE = {"pingLdap": ("ldap_url", "ldap://127.0.0.1:1"), "pingOIDC": ("url", "
 # Well-formed, and yet it may be refused, by rules that no schema can say.
 ITS_OWN_RULES = {
     "addProjectMetadatas": "no key but those there are",
+    "updateProject": "its allowlist is of no other project",
     "updateProjectMetadata": "the body has the key of the path and no other",
     "deleteProjectMetadata": "public stays",
     "createProjectMember": "a user or a group that there is, and a role",

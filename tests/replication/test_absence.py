@@ -232,6 +232,24 @@ def test_this_installation_may_be_what_is_away(bench, remote, distribution):
     assert bench.seen(execution).state == State.SUCCEED
 
 
+def test_a_site_that_forgets_what_it_takes_brings_no_task_on(bench, remote, door):
+    door.push(image(tag="v1"))
+    execution = bench.start(bench.policy(destination=bench.endpoint(remote.url), names=door.repository))
+    bench.deliver()
+
+    def forgetful(call):
+        if call.method == "PUT" and "/manifests/" in call.path:
+            remote.repositories.clear()
+
+    remote.guard = forgetful
+    for _ in range(claims.TRIES):
+        bench.work()
+        Task.objects.filter(state=State.PENDING).update(not_before=Now())
+        bench.sweep()
+    task = Task.objects.get(execution=execution)
+    assert (task.state, task.attempts) == (State.FAILED, claims.TRIES)
+
+
 def test_a_line_that_breaks_after_each_blob_fails_no_task_that_comes_on(bench, remote, door):
     """More failures than tries; each time there was a blob more."""
     content = image(tag="v1", layers=claims.TRIES + 2)
