@@ -95,17 +95,40 @@ SELECT m.repository_id, m.project_id, 'sha256:' || encode(sha256(('refers' || n)
 FROM artifacts_repository r JOIN artifacts_manifest m ON m.repository_id = r.id, generate_series(0, 1999) n
 WHERE r.name = %(shown)s AND m.media_type = %(index)s::text
 """,
+    # More like it, with the same parts: a list's page of such.
+    """
+INSERT INTO artifacts_manifest (repository_id, project_id, digest, media_type, artifact_type, payload, size, subject,
+                                annotations, pushed_at)
+SELECT m.repository_id, m.project_id, 'sha256:' || encode(sha256(('index' || n)::bytea), 'hex'), m.media_type, '',
+       m.payload, 2, '', '{}', now()
+FROM artifacts_repository r JOIN artifacts_manifest m ON m.repository_id = r.id, generate_series(0, 28) n
+WHERE r.name = %(shown)s AND m.media_type = %(index)s::text
+""",
+    """
+INSERT INTO artifacts_manifestchild (parent_id, child_id)
+SELECT p.id, c.id FROM artifacts_repository r JOIN artifacts_manifest p ON p.repository_id = r.id
+JOIN artifacts_manifest c ON c.repository_id = r.id AND c.artifact_type = '' AND c.media_type = %(image)s::text
+WHERE r.name = %(shown)s AND p.media_type = %(index)s::text ON CONFLICT DO NOTHING
+""",
+    """
+INSERT INTO artifacts_manifest (repository_id, project_id, digest, media_type, artifact_type, payload, size, subject,
+                                annotations, listed, pushed_at)
+SELECT m.repository_id, m.project_id, 'sha256:' || encode(sha256((m.id || 'refers' || n)::bytea), 'hex'),
+       %(image)s::text, 'application/vnd.bench', '', 2, m.digest, '{}', false, now()
+FROM artifacts_repository r JOIN artifacts_manifest m ON m.repository_id = r.id, generate_series(0, 39) n
+WHERE r.name = %(shown)s AND m.media_type = %(index)s::text AND m.digest <> 'sha256:' || repeat('a', 64)
+""",
     """
 INSERT INTO artifacts_tag (repository_id, name, manifest_id, pushed_at)
 SELECT r.id, 'v' || n, m.id, now()
 FROM artifacts_repository r JOIN artifacts_manifest m ON m.repository_id = r.id, generate_series(0, 1999) n
-WHERE r.name = %(shown)s AND m.media_type = %(index)s::text
+WHERE r.name = %(shown)s AND m.digest = 'sha256:' || repeat('a', 64)
 """,
     """
 INSERT INTO artifacts_artifactlabel (manifest_id, label_id, created_at)
 SELECT m.id, l.id, now() FROM artifacts_repository r JOIN artifacts_manifest m ON m.repository_id = r.id
 JOIN projects_label l ON l.project_id = r.project_id AND l.name < 'l2'
-WHERE r.name = %(shown)s AND m.media_type = %(index)s::text
+WHERE r.name = %(shown)s AND m.digest = 'sha256:' || repeat('a', 64)
 """,
 )
 
@@ -126,9 +149,9 @@ FROM generate_series(0, 499) n JOIN replication_endpoint e ON e.name = 'site-' |
 """,
     """
 INSERT INTO replication_execution (policy_id, trigger, dry_run, state, text, stop_asked, planned, cursor, planner,
-    attempts, total, succeeded, failed, stopped, unchanged, bytes_total, bytes_done, bytes_sent, rate, measured,
-    started_at, ended_at)
-SELECT p.id, 'manual', false, CASE WHEN n = 0 THEN 'InProgress' ELSE 'Succeed' END, '', false, true, '', '', 1,
+    attempts, failures, total, succeeded, failed, stopped, unchanged, bytes_total, bytes_done, bytes_sent, rate,
+    measured, started_at, ended_at)
+SELECT p.id, 'manual', false, CASE WHEN n = 0 THEN 'InProgress' ELSE 'Succeed' END, '', false, true, '', '', 1, 0,
     CASE WHEN n = 0 THEN %(many)s ELSE 1 END, 0, 0, 0, 0, 1000, 0, 0, 0, 0, now() - n * interval '1 minute',
     CASE WHEN n > 0 THEN now() - n * interval '1 minute' END
 FROM generate_series(0, %(many)s - 1) n
@@ -136,10 +159,10 @@ JOIN (SELECT id, row_number() OVER (ORDER BY id) - 1 AS place FROM replication_p
 """,
     f"""
 INSERT INTO replication_task (execution_id, operation, resource_type, source, destination, reference, batch, tags,
-    state, text, attempts, not_before, worker, lease_until, bytes_total, bytes_done, bytes_sent)
+    state, text, attempts, failures, not_before, worker, lease_until, bytes_total, bytes_done, bytes_sent)
 SELECT e.id, 'copy', 'image', %(project)s || '/r' || n, %(project)s || '/r' || n,
     'sha256:' || encode(sha256(n::text::bytea), 'hex'), '', '{{v1}}',
-    CASE WHEN n < 10 THEN 'InProgress' ELSE 'Pending' END, '', 0, {_FAR}, CASE WHEN n < 10 THEN 'bench' ELSE '' END,
+    CASE WHEN n < 10 THEN 'InProgress' ELSE 'Pending' END, '', 0, 0, {_FAR}, CASE WHEN n < 10 THEN 'bench' ELSE '' END,
     CASE WHEN n < 10 THEN {_FAR} END, 1000, 0, 0
 FROM replication_execution e, generate_series(0, %(many)s - 1) n WHERE e.ended_at IS NULL
 """,

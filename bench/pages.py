@@ -177,6 +177,7 @@ ADMINISTRATION = (
     _with("/administration/replication/executions/{execution}", state="Pending"),
     _with("/administration/replication/executions/{execution}", before=_key(("id", str(2**62)))),
     "/administration/replication/executions/{execution}/tasks/{task}",
+    "/administration/replication/executions/{execution}/tasks/{task}/lines",
 )
 PAGES = {KEEPER: (*EVERYBODY, *PROJECTS), USER: (*EVERYBODY, *PROJECTS, *ADMINISTRATION)}
 _FACTS = {

@@ -23,7 +23,8 @@ from projects.models import Label
 
 ORDERS = {"pushed": ["pushed_at", "pk"]}
 _TAGS_SHOWN, _TAGS_NAMED = 8, 5  # beside an artifact of a list, and of one that is to be deleted
-_TAGS, _REFERRERS = 100, 100  # on the page of one artifact
+_UNDER = 5  # parts below an artifact of a list, and what refers to it
+_TAGS, _REFERRERS = 50, 50  # on the page of one artifact
 
 
 @visited("GET", "HEAD")
@@ -41,6 +42,7 @@ def artifacts(visit: Visit, name: str, repository: str) -> HttpResponse:
     facts = {
         "repository": held, "page": page, "entries": entries(held, page.rows), "order": order, "q": q,
         "label": label, "kept": {"label": str(label.pk) if label else ""},
+        "under": f":{_UNDER}", "most_under": _UNDER,
         "looks_through": finding.looks_through(held), "pushing": pulling.pushing(visit.request.get_host(), held.name),
     }  # fmt: skip
     return room.show("artifacts", "project", facts)
@@ -53,13 +55,13 @@ def _label(visit: Visit, room: rooms.Room) -> Label | None:
 
 
 def entries(
-    held: Repository, found: Sequence[Manifest], shown: int = _TAGS_SHOWN, most: int = beside.EACH
+    held: Repository, found: Sequence[Manifest], shown: int = _TAGS_SHOWN, referring: int = _UNDER + 1
 ) -> list[dict[str, Any]]:
-    """What a list tells of artifacts, with `shown` tags of each and how many more of the `most` newest: six queries
-    for any number of them."""
+    """What a list tells of artifacts, with `shown` tags of each and how many more of the newest there are, and up
+    to `referring` that refer to it: six queries for any number of them."""
     ids = [row.pk for row in found]
     tags, labels, referrers, parts = (
-        beside.tags(ids, most), beside.labels(ids), beside.referrers(ids), beside.parts(found),
+        beside.tags(ids), beside.labels(ids), beside.referrers(ids, referring), beside.parts(found),
     )  # fmt: skip
     rules = immutability.rules_of(held.project_id).of_repository(held.name)
     return [
@@ -85,7 +87,7 @@ def artifact(visit: Visit, name: str, repository: str, digest: str) -> HttpRespo
     room = rooms.enter(visit, name, "artifact:read")
     held = rooms.repository(room, repository)
     found = rooms.artifact(held, digest)
-    [entry] = entries(held, [found], most=_REFERRERS + 1)
+    [entry] = entries(held, [found], referring=_REFERRERS + 1)
     page = page_of(visit, found.tags.order_by("-pushed_at", "-pk"), _TAGS)
     named = page.rows[0].name if page.rows else ""
     rules = immutability.rules_of(held.project_id).of_repository(held.name)
