@@ -145,7 +145,12 @@ KNOWN = (
     _("a registry's url has neither a user, a query nor a fragment"),
     _("a registry's url is https://HOST, http://HOST or either with a :PORT and a /path"),
     _("the CA certificate (ca_certificate) holds none in PEM"),
-    _("the secret (access_secret) is needed with another url or type: the one that is kept goes to its own"),
+    _(
+        "the secret (access_secret) is needed with another url or type, and with a certificate that is verified"
+        " otherwise than before (insecure, ca_certificate): the one that is kept goes to its own registry alone"
+    ),
+    _("only the workers of %(name)s reach it: they look at it when it is saved"),
+    _("%(name)s (%(kind)s) tells no labels: a filter by labels would take nothing"),
     _("%(name)s has at most %(number)s characters, without control characters"),
     _("the execution %(number)s still goes on"),
     _("%(name)s runs alone, and its execution %(number)s still goes on"),
