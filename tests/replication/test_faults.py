@@ -36,10 +36,10 @@ def only_task(execution) -> Task:
 
 
 def again(bench) -> None:
-    """What is to be tried again is, now."""
-    Task.objects.filter(state=State.PENDING).update(not_before=Now())
-    bench.sweep()
-    bench.work()
+    """What is to be tried again is, now, until it isn't any more."""
+    while Task.objects.filter(state=State.PENDING).update(not_before=Now()):
+        bench.sweep()
+        bench.work()
 
 
 @pytest.fixture
