@@ -16,8 +16,8 @@ from bench.seed import MANY
 from bench.world import World
 
 LIMIT = 100.0  # milliseconds
-ASKED = 15  # times; the median counts
-WARM = 6  # times before, so that every process of the web has its statements prepared
+ASKED = 9  # times; the median counts
+WARM = 4  # times before, so that every process of the web has its statements prepared
 KEEPER = "keeper"  # an administrator of the project; USER is one of the system
 _TEAM = f"/projects/{PROJECT}"
 _MANY = f"{_TEAM}/repositories/{MANY.partition('/')[2]}"

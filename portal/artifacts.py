@@ -23,8 +23,8 @@ from projects.models import Label
 
 ORDERS = {"pushed": ["pushed_at", "pk"]}
 _TAGS_SHOWN, _TAGS_NAMED = 8, 5  # beside an artifact of a list, and of one that is to be deleted
-_UNDER = 5  # parts below an artifact of a list, and what refers to it
-_TAGS, _REFERRERS = 50, 50  # on the page of one artifact
+_UNDER = 3  # parts below an artifact of a list, and what refers to it
+_TAGS, _REFERRERS = 25, 25  # on the page of one artifact
 
 
 @visited("GET", "HEAD")
