@@ -21,7 +21,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, Storage
 
 from oci.digest import Digest
-from oci.errors import DigestInvalid, Unavailable
+from oci.errors import DigestInvalid, Failed, Unavailable
 
 ROOT = "docker/registry/v2"
 PRESIGNED_LIFETIME = 1200  # seconds, as Distribution's own redirects
@@ -286,11 +286,12 @@ def _replace(path: Path, content: bytes) -> None:
 
 @contextmanager
 def _in_reach() -> Iterator[None]:
-    """What the store fails with (a full disk, a lost connection) is Unavailable."""
+    """What the store fails with is Unavailable: Failed where it is a disk (full, broken), no connection."""
     try:
         yield
     except OSError as error:
-        raise Unavailable(f"the blob store failed: {error.strerror or error}") from error
+        kind = Failed if driver() == "filesystem" else Unavailable
+        raise kind(f"the blob store failed: {error.strerror or error}") from error
     except Exception as error:
         if driver() == "filesystem":
             raise

@@ -21,6 +21,7 @@ RegistryError
 ├── RangeInvalid                 416  RANGE_INVALID
 ├── PaginationNumberInvalid      400  PAGINATION_NUMBER_INVALID
 ├── Unavailable                  503  UNAVAILABLE
+│   └── Failed                   500  UNKNOWN
 └── Unknown                      500  UNKNOWN
 
 Codes are those of the distribution specification 1.1 ("Error Codes") and, where it has none, of the Docker Registry
@@ -127,6 +128,13 @@ class Unavailable(RegistryError):
     code, status, default = "UNAVAILABLE", 503, "the registry is not available at the moment, try again"
 
 
+class Failed(Unavailable):
+    """It answers, and fails at what it was asked for, as with a full disk. On the wire that is Unknown."""
+
+    code, status = "UNKNOWN", 500
+    default = "the registry failed at this; its storage may be full: its log says why"
+
+
 class Unknown(RegistryError):
     code, status, default = "UNKNOWN", 500, "unknown error"
 
@@ -161,14 +169,21 @@ KINDS: tuple[type[RegistryError], ...] = (
     PaginationNumberInvalid,
     Unavailable,
     Unknown,
+    Failed,
 )
 """Every kind of error, for the tables that must know them all."""
 
 
+AWAY = frozenset({502, 503, 504})
+"""Statuses by which a registry or a gateway in front of it says that it can't answer, whatever it is asked."""
+
+
 def from_answer(status: int, code: str, message: str = "", detail: object | None = None) -> RegistryError:
-    """The error that another registry's answer means: its code counts, else its status; its 5xx is Unavailable."""
+    """The error that another registry's answer means: its code counts, else its status; its 5xx is Unavailable, and
+    Failed unless that says that it is away."""
     if status >= Unknown.status:
-        return Unavailable(f"the registry behind this one answered {status}")
+        kind = Unavailable if status in AWAY else Failed
+        return kind(f"the registry behind this one answered {status}")
     kinds = [kind for kind in KINDS if kind.code == code] or [kind for kind in KINDS if kind.status == status]
     if status == BlobUploadUnknown.status and BlobUploadInvalid in kinds:
         return BlobUploadUnknown(message, detail)  # Distribution's word for an upload that is gone

@@ -29,7 +29,7 @@ from urllib3.exceptions import (
 from oci.addresses import Origin
 from oci.bodies import PIECE, Body, Outgoing
 from oci.connections import AddressForbidden, Connections, Reach
-from oci.errors import Denied, RegistryError, Unavailable, from_answer
+from oci.errors import AWAY, Denied, Failed, RegistryError, Unavailable, from_answer
 from oci.patience import retry_after
 
 Response = urllib3.BaseHTTPResponse
@@ -39,7 +39,6 @@ Broken = HTTPError
 MAX_ANSWER = 4 * 1024 * 1024
 UNSATISFIABLE = 416
 SERVER_ERROR = 500
-_AWAY = frozenset({502, 503, 504})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _IDEMPOTENT = frozenset({"GET", "HEAD", "DELETE"})
 _AMBIGUOUS = frozenset({400, 404})
@@ -371,7 +370,7 @@ def nothing() -> Response:
 
 def kind_of(status: int) -> type[Unavailable]:
     """Of an answer of 5xx."""
-    return Away if status in _AWAY else Unavailable
+    return Away if status in AWAY else Failed
 
 
 def number(text: str | None) -> int | None:

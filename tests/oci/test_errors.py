@@ -51,7 +51,7 @@ def test_an_answer_of_each_kind_is_understood(kind):
 @pytest.mark.parametrize(
     ("status", "code", "kind"),
     [
-        (500, "MANIFEST_INVALID", errors.Unavailable),
+        (500, "MANIFEST_INVALID", errors.Failed),
         (503, "", errors.Unavailable),
         (404, "BLOB_UPLOAD_INVALID", errors.BlobUploadUnknown),
         (404, "DIGEST_INVALID", errors.DigestInvalid),
@@ -60,7 +60,7 @@ def test_an_answer_of_each_kind_is_understood(kind):
         (418, "TEAPOT", errors.Unknown),
     ],
 )
-def test_the_code_counts_then_the_status_and_5xx_means_unavailable(status, code, kind):
+def test_the_code_counts_then_the_status_and_a_500_means_that_it_failed(status, code, kind):
     assert type(from_answer(status, code)) is kind
 
 

@@ -8,6 +8,7 @@ import pytest
 from oci.credential import BearerToken, Credential
 from oci.errors import (
     Denied,
+    Failed,
     NameUnknown,
     PreconditionFailed,
     RegistryError,
@@ -102,7 +103,7 @@ def test_an_answer_that_is_expected_is_no_error(vendor):
         (412, b'{"detail":"a quota"}', PreconditionFailed, "a quota"),
         (409, b'{"error":"there\\nalready"}', Unknown, "there already"),
         (400, b'{"__type":"InvalidParameterException","message":"bad"}', Unknown, "bad"),
-        (500, b"<html>", Unavailable, ""),
+        (500, b"<html>", Failed, ""),
         (503, b'{"errors":[]}', Away, ""),
         (404, b'{"message":{"nested":true}}', NameUnknown, ""),
         (404, b"[" * 100_000, NameUnknown, ""),
