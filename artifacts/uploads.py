@@ -9,12 +9,15 @@ import base64
 import hashlib
 import hmac
 import json
+import time
 from urllib.parse import urlencode
 
 from django.conf import settings
 
 from artifacts import store
 from artifacts.upstream import registry
+
+_LOOKS, _PAUSE = 5, 0.05  # at an upload that grows; seconds in between
 
 
 def status(repository: str, upload: str, location: str) -> tuple[str, int] | None:
@@ -25,11 +28,16 @@ def status(repository: str, upload: str, location: str) -> tuple[str, int] | Non
     found = registry().upload_status(location)
     if found is not None or not settings.REGISTRY_HTTP_SECRET or store.driver() != "filesystem":
         return found
-    unfinished = store.unfinished_upload(repository, upload)
-    if unfinished is None:
-        return None
-    state = _state(repository, upload, *unfinished)
-    return registry().upload_status(f"/v2/{repository}/blobs/uploads/{upload}?{urlencode({'_state': state})}")
+    for _ in range(_LOOKS):
+        unfinished = store.unfinished_upload(repository, upload)
+        if unfinished is None:
+            return None
+        state = _state(repository, upload, *unfinished)
+        found = registry().upload_status(f"/v2/{repository}/blobs/uploads/{upload}?{urlencode({'_state': state})}")
+        if found is not None:
+            return found
+        time.sleep(_PAUSE)  # what came in before the line broke was still being written, and made it longer
+    return None
 
 
 def _state(repository: str, upload: str, offset: int, started: str) -> str:

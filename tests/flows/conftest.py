@@ -16,6 +16,7 @@ from tests.flows.harbor import signed_in
 from tests.flows.replicating import Site
 from tests.flows.stacks import Running, running_distribution, running_stack
 from tests.flows.strict import Document
+from tests.flows.world import World
 
 # The registries that are replicated with stand on this machine, too.
 NEIGHBOURS = {"ROADSTEAD_CONFIG_REPLICATION_LOCAL_ADDRESSES": "true"}
@@ -58,14 +59,20 @@ class People:
 
 @pytest.fixture(scope="session")
 def people(stack: Running) -> People:
-    made = {name: Person(name, stack.create_user(name)) for name in ("dora", "gus", "sam")}
-    found = People(made["dora"], made["gus"], made["sam"])
+    made = {name: Person(name, stack.create_user(name)) for name in ("dirk", "gero", "sina")}
+    found = People(made["dirk"], made["gero"], made["sina"])
     stack.create_project(found.private)
     stack.create_project(found.public, public=True)
-    stack.add_member(found.private, "dora", "developer")
-    stack.add_member(found.private, "gus", "guest")
-    stack.add_member(found.public, "dora", "developer")
+    stack.add_member(found.private, "dirk", "developer")
+    stack.add_member(found.private, "gero", "guest")
+    stack.add_member(found.public, "dirk", "developer")
     return found
+
+
+@pytest.fixture(scope="session")
+def world(stack: Running) -> World:
+    """A company on the stack, once: some of its tags are immutable."""
+    return World(stack).build()
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.flows.chromium import Chromium, running_chromium
-from tests.flows.stacks import CHECKOUT, Running
+from tests.flows.stacks import CHECKOUT
 from tests.flows.world import PASSWORD, World
 
 SHOTS = CHECKOUT / "var" / "screenshots"
@@ -81,11 +81,6 @@ ADMINISTRATION = {
     "configuration-system": "/administration/configuration/system",
     "system": "/administration/system",
 }
-
-
-@pytest.fixture(scope="module")
-def world(stack: Running) -> World:
-    return World(stack).build()
 
 
 @pytest.fixture(scope="module")

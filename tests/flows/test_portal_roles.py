@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from tests.flows.chromium import Chromium, running_chromium
-from tests.flows.stacks import Running
 from tests.flows.test_portal import AXE, DESKTOP, RULES, RUN, SHOTS, WATCH, digest, fill, sign_in, submit, typed
 from tests.flows.world import PEOPLE, World
 
@@ -46,11 +45,6 @@ DEEDS = {
     "/administration/replication/new": "admin",
 }
 _ORDER = ["lee", "gus", "dora", "mika", "grace", "admin"]
-
-
-@pytest.fixture(scope="module")
-def world(stack: Running) -> World:
-    return World(stack).build()
 
 
 @pytest.fixture(scope="module")
