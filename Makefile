@@ -14,8 +14,8 @@ install:
 install-test:
 	@deploy/install.sh test
 
-# `make test WORKERS=2`: two processes share the suite, each with servers of its own.
-WORKERS := 0
+# This many processes share the suite, each with servers of its own; `make test WORKERS=0` runs it in one.
+WORKERS := 2
 
 test: install-test
 	$(PYTHON) -m pytest -m "not longhaul" -n $(WORKERS)
