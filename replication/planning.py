@@ -29,7 +29,7 @@ from replication.pulse import beating
 from replication.sites import Site
 from replication.work import Halted, Work
 
-BATCH = 400  # artifacts
+BATCH = 1000  # artifacts
 _OF_ONE = (Denied, NameInvalid, Unauthorized)  # what a registry answers of one repository, others being well
 
 
