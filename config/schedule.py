@@ -36,8 +36,8 @@ class Schedule:
 
 
 FIXED = (
-    Schedule("audit-drain", "audit.drain", every=3),
-    Schedule("audit-forward", "audit.forward", every=3),
+    Schedule("audit-drain", "audit.drain", every=5),
+    Schedule("audit-forward", "audit.forward", every=5),
     # By interval, not by cron: a clock that was down at midnight does it when it is back.
     Schedule("audit-partitions", "audit.keep_partitions", every=DAY),
     Schedule("usage-fold", "projects.fold_usage", every=10),
@@ -45,7 +45,7 @@ FIXED = (
     Schedule("configs", "artifacts.read_configs", every=MINUTE),
     Schedule("figures", "artifacts.measure", every=10 * MINUTE),
     Schedule("replication-endpoints", "replication.check_endpoints", every=MINUTE),
-    Schedule("replication-sweep", "replication.sweep", every=2),
+    Schedule("replication-sweep", "replication.sweep", every=3),
     Schedule("replication-forget", "replication.forget", every=DAY),
     Schedule("sessions", "rbac.forget_sessions", every=HOUR),
 )

@@ -1,7 +1,7 @@
 """What happens here and policies follow: a row in the deed's own transaction, then an execution of each such policy.
 
 A deed pays for a row where a policy may follow it, and for nothing else: the broker isn't told. The sweeper looks for
-rows every other second, and carries out together what has happened since.
+rows every third second, and carries out together what has happened since.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What was lost is found again: messages, workers, ends that nobody wrote. Every other second, by one process."""
+"""What was lost is found again: messages, workers, ends that nobody wrote. Every third second, by one process."""
 
 from __future__ import annotations
 
