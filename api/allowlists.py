@@ -56,7 +56,7 @@ def content(body: dict[str, Any], project: Project | None = None) -> allowlists.
 
 class SystemAllowlist(Endpoint):
     @operation("getSystemCVEAllowlist", group="SystemCVEAllowlist", answers=CVEAllowlistShape)
-    def get(self, request: Request) -> Response:  # noqa: ARG002
+    def get(self, request: Request) -> Response:
         """getSystemCVEAllowlist: for everybody who has signed in."""
         self.require_somebody()
         return Response(shape(allowlists.of_system(), 0))

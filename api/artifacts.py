@@ -118,7 +118,7 @@ class _ArtifactEndpoint(Endpoint):
 
 class Artifacts(_ArtifactEndpoint):
     @operation("listArtifacts", answers=list[ArtifactShape], query=[*ARTIFACTS.parameters, *WITH], refuses=[403, 404])
-    def get(self, request: Request, **names: str) -> Response:  # noqa: ARG002
+    def get(self, request: Request, **names: str) -> Response:
         """listArtifacts"""
         repository = self.repository("artifact:list")
         q = request.query_params.get("q", "")
@@ -163,7 +163,7 @@ class OneArtifact(_ArtifactEndpoint):
         query=[*PAGED, *WITH, Query("with_signature", bool, more={"default": False})],
         refuses=[403, 404],
     )
-    def get(self, request: Request, **names: str) -> Response:  # noqa: ARG002
+    def get(self, request: Request, **names: str) -> Response:
         """getArtifact"""
         repository = self.repository("artifact:read")
         artifact = self.artifact(repository)
@@ -172,7 +172,7 @@ class OneArtifact(_ArtifactEndpoint):
         return Response(shape)
 
     @operation("deleteArtifact", refuses=[400, 403, 404, 412])
-    def delete(self, request: Request, **names: str) -> Response:  # noqa: ARG002
+    def delete(self, request: Request, **names: str) -> Response:
         """deleteArtifact: with its tags and accessories."""
         repository = self.repository("artifact:delete")
         digest = Digest.parse(self.artifact(repository).digest)
@@ -187,7 +187,7 @@ class Tags(_ArtifactEndpoint):
         query=[*_TAGS.parameters, Query("with_immutable_status", bool, more={"default": False})],
         refuses=[403, 404],
     )
-    def get(self, request: Request, **names: str) -> Response:  # noqa: ARG002
+    def get(self, request: Request, **names: str) -> Response:
         """listTags"""
         repository = self.repository("tag:list")
         rows = _TAGS.narrow(Tag.objects.filter(manifest=self.artifact(repository)), request.query_params.get("q", ""))
@@ -195,7 +195,7 @@ class Tags(_ArtifactEndpoint):
         return paged(request, rows, lambda found: tag_shapes(repository, found))
 
     @operation("createTag", body=bodies.NewTag, status=201, refuses=[403, 404, 405, 409])
-    def post(self, request: Request, **names: str) -> Response:  # noqa: ARG002
+    def post(self, request: Request, **names: str) -> Response:
         """createTag"""
         repository = self.repository("tag:create")
         artifact = self.artifact(repository)
@@ -207,7 +207,7 @@ class Tags(_ArtifactEndpoint):
 
 class OneTag(_ArtifactEndpoint):
     @operation("deleteTag", refuses=[400, 403, 404, 412])
-    def delete(self, request: Request, **names: str) -> Response:  # noqa: ARG002
+    def delete(self, request: Request, **names: str) -> Response:
         """deleteTag: the artifact stays."""
         repository = self.repository("tag:delete")
         name = self.kwargs["tag_name"]
@@ -219,7 +219,7 @@ class OneTag(_ArtifactEndpoint):
 
 class Accessories(_ArtifactEndpoint):
     @operation("listAccessories", answers=list[AccessoryShape], query=_ACCESSORIES.parameters, refuses=[403, 404])
-    def get(self, request: Request, **names: str) -> Response:  # noqa: ARG002
+    def get(self, request: Request, **names: str) -> Response:
         """listAccessories: what names the artifact as its subject."""
         repository = self.repository("accessory:list")
         subject = self.artifact(repository)
@@ -235,7 +235,7 @@ class Accessories(_ArtifactEndpoint):
 
 class ArtifactLabels(_ArtifactEndpoint):
     @operation("addLabel", body=bodies.LabelId, refuses=[403, 404, 409])
-    def post(self, request: Request, **names: str) -> Response:  # noqa: ARG002
+    def post(self, request: Request, **names: str) -> Response:
         """addLabel: a global one, or one of the project."""
         repository = self.repository("artifact-label:create")
         digest = self.artifact(repository).digest
@@ -246,7 +246,7 @@ class ArtifactLabels(_ArtifactEndpoint):
 
 class OneArtifactLabel(_ArtifactEndpoint):
     @operation("removeLabel", refuses=[403, 404])
-    def delete(self, request: Request, **names: str) -> Response:  # noqa: ARG002
+    def delete(self, request: Request, **names: str) -> Response:
         """removeLabel"""
         repository = self.repository("artifact-label:delete")
         digest = self.artifact(repository).digest
@@ -263,7 +263,7 @@ class Addition(_ArtifactEndpoint):
         query=[Query("addition", place="path", more={"enum": get_args(_Addition)})],
         refuses=[403, 404, 501],
     )
-    def get(self, request: Request, **names: str) -> HttpResponse:  # noqa: ARG002
+    def get(self, request: Request, **names: str) -> HttpResponse:
         """getAddition: as far as artifacts of this kind have it."""
         repository = self.repository("artifact-addition:read")
         artifact = self.artifact(repository)

@@ -61,7 +61,7 @@ class Configurations(Endpoint):
     works_in_read_only = True  # else nobody could end it
 
     @operation("getConfigurations", group="configure", answers=ConfigurationsResponseShape, refuses=[403])
-    def get(self, request: Request) -> Response:  # noqa: ARG002
+    def get(self, request: Request) -> Response:
         """getConfigurations: every item but the secrets."""
         self.require("configuration:read", SYSTEM_SCOPE)
         return Response({**guards.shown(), "scan_all_policy": {"type": "none"}})
@@ -80,7 +80,7 @@ class InternalConfig(Endpoint):
     @operation(
         "getInternalconfig", group="configure", answers=dict[str, InternalConfigurationValueShape], refuses=[403]
     )
-    def get(self, request: Request) -> Response:  # noqa: ARG002
+    def get(self, request: Request) -> Response:
         """getInternalconfig: the same items as one map; its secrets stay inside too."""
         self.require("configuration:read", SYSTEM_SCOPE)
         return Response(guards.shown())

@@ -35,9 +35,9 @@ class AlwaysJson(BaseContentNegotiation):
 
     def select_renderer(
         self,
-        request: Request,  # noqa: ARG002
+        request: Request,
         renderers: Any,
-        format_suffix: str | None = None,  # noqa: ARG002
+        format_suffix: str | None = None,
     ) -> tuple[BaseRenderer, str]:
         return renderers[0], renderers[0].media_type
 
@@ -85,7 +85,7 @@ class Endpoint(APIView):
     def get_exception_handler(self) -> Callable[..., Response]:
         return errors.answer
 
-    def http_method_not_allowed(self, request: Request | HttpRequest, *args: Any, **kwargs: Any) -> Response:  # noqa: ARG002
+    def http_method_not_allowed(self, request: Request | HttpRequest, *args: Any, **kwargs: Any) -> Response:
         if (request.method or "").lower() in self.later:
             raise errors.NotThere
         raise errors.MethodNotAllowed(f"{request.method} isn't allowed here")

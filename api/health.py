@@ -30,7 +30,7 @@ class Ping(Endpoint):
     open_to_all = True
 
     @operation("getPing", group="ping", answers=str, media_type="text/plain")
-    def get(self, request: Request) -> HttpResponse:  # noqa: ARG002
+    def get(self, request: Request) -> HttpResponse:
         """getPing"""
         return HttpResponse("Pong", content_type="text/plain")
 
@@ -39,7 +39,7 @@ class Health(Endpoint):
     open_to_all = True
 
     @operation("getHealth", answers=OverallHealthStatusShape)
-    def get(self, request: Request) -> Response:  # noqa: ARG002
+    def get(self, request: Request) -> Response:
         """getHealth: 200 whatever the state is; `status` is "healthy" only when every component is."""
         components = [_component(name, answers) for name, answers in health.states().items()]
         healthy = all(component["status"] == "healthy" for component in components)

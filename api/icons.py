@@ -16,6 +16,6 @@ IconShape = TypedDict("IconShape", {"content-type": str, "content": str})
 
 class OneIcon(Endpoint):
     @operation("getIcon", answers=IconShape, refuses=[404])
-    def get(self, request: Request, digest: str) -> Response:  # noqa: ARG002
+    def get(self, request: Request, digest: str) -> Response:
         """getIcon: of artifacts whose `icon` isn't empty, of which there are none."""
         raise NotFound(f"there is no icon {digest[:140]}")

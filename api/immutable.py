@@ -122,7 +122,7 @@ class OneImmutableRule(Endpoint):
         return Response()
 
     @operation("DeleteImmuRule", refuses=[400, 403, 404, 422])
-    def delete(self, request: Request, project_name_or_id: str, immutable_rule_id: str) -> Response:  # noqa: ARG002
+    def delete(self, request: Request, project_name_or_id: str, immutable_rule_id: str) -> Response:
         """DeleteImmuRule"""
         project = places.project(self, project_name_or_id, "immutable-tag:delete")
         rule_id = places.number(immutable_rule_id, "immutable_rule_id")

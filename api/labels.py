@@ -131,7 +131,7 @@ class OneLabel(Endpoint):
         return can(self.actor, "label:read", label.project)
 
     @operation("GetLabelByID", answers=LabelShape, refuses=[404])
-    def get(self, request: Request, label_id: str) -> Response:  # noqa: ARG002
+    def get(self, request: Request, label_id: str) -> Response:
         """GetLabelByID"""
         return Response(label_shape(self.label(label_id, "read")))
 
@@ -144,7 +144,7 @@ class OneLabel(Endpoint):
         return Response()
 
     @operation("DeleteLabel", refuses=[403, 404])
-    def delete(self, request: Request, label_id: str) -> Response:  # noqa: ARG002
+    def delete(self, request: Request, label_id: str) -> Response:
         """DeleteLabel: taking it off every artifact."""
         labels.delete(self.label(label_id, "delete"), actor=self.actor, context=self.context)
         return Response()

@@ -104,7 +104,7 @@ class AuditLogExts(_Log):
 
 class EventTypes(Endpoint):
     @operation("listAuditLogEventTypes", group="auditlog", answers=list[AuditLogEventTypeShape], refuses=[403])
-    def get(self, request: Request) -> Response:  # noqa: ARG002
+    def get(self, request: Request) -> Response:
         """listAuditLogEventTypes: what `disabled_audit_log_event_types` can name. It takes others of ours too."""
         self.require("audit-log:list", SYSTEM_SCOPE)
         shown: list[AuditLogEventTypeShape] = [{"event_type": each} for each in EVENT_TYPES]

@@ -77,7 +77,7 @@ class Members(Endpoint):
 
 class OneMember(Endpoint):
     @operation("getProjectMember", answers=ProjectMemberEntityShape, refuses=[400, 403, 404])
-    def get(self, request: Request, project_name_or_id: str, mid: str) -> Response:  # noqa: ARG002
+    def get(self, request: Request, project_name_or_id: str, mid: str) -> Response:
         """getProjectMember"""
         project = places.project(self, project_name_or_id, "member:read")
         return Response(_shape(_find(project, mid)))
@@ -92,7 +92,7 @@ class OneMember(Endpoint):
         return Response()
 
     @operation("deleteProjectMember", refuses=[400, 403, 404])
-    def delete(self, request: Request, project_name_or_id: str, mid: str) -> Response:  # noqa: ARG002
+    def delete(self, request: Request, project_name_or_id: str, mid: str) -> Response:
         """deleteProjectMember"""
         project = places.project(self, project_name_or_id, "member:delete")
         actions.remove_member(_find(project, mid), actor=self.actor, context=self.context)

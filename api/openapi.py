@@ -128,7 +128,7 @@ class Document(AutoSchema):
             found.add(422)
         return found
 
-    def _get_response_bodies(self, direction: Any = "response") -> Schema:  # noqa: ARG002
+    def _get_response_bodies(self, direction: Any = "response") -> Schema:
         told = self.operation
         answers = {status: _refusal(status) for status in self.refusals()}
         answers |= {status: self._also(status, hint) for status, hint in told.also.items()}

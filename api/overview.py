@@ -47,7 +47,7 @@ class SearchShape(TypedDict):
 
 class Statistics(Endpoint):
     @operation("getStatistic", group="statistic", answers=StatisticShape)
-    def get(self, request: Request) -> Response:  # noqa: ARG002
+    def get(self, request: Request) -> Response:
         """getStatistic: the totals and the storage are for administrators, as in Harbor."""
         self.require_somebody()
         return Response(_of_all() if self.actor.is_admin else _of(self.actor))

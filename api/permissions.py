@@ -23,7 +23,7 @@ class PermissionsShape(TypedDict):
 
 class Permissions(Endpoint):
     @operation("getPermissions", group="permissions", answers=PermissionsShape, refuses=[403, 404])
-    def get(self, request: Request) -> Response:  # noqa: ARG002
+    def get(self, request: Request) -> Response:
         """getPermissions: for whoever may make robots, in some project or of the system, whose permissions come
         with the latter alone."""
         self.require_somebody()

@@ -144,7 +144,7 @@ class PersonalTokens(_TokenEndpoint):
 
 class OnePersonalToken(_TokenEndpoint):
     @operation("deletePersonalToken", group="user", query=[_OWNER], refuses=[403, 404])
-    def delete(self, request: Request, user_id: str, token_id: str) -> Response:  # noqa: ARG002
+    def delete(self, request: Request, user_id: str, token_id: str) -> Response:
         """deletePersonalToken: it is worth nothing from now on."""
         user = self.owner(user_id, "user:update")
         token = user.personal_tokens.select_related("user").filter(pk=places.number(token_id, "token_id")).first()

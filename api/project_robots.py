@@ -59,7 +59,7 @@ class ProjectRobots(Endpoint):
 
 class OneProjectRobot(Endpoint):
     @operation("GetRobotByIDV1", group="robotv1", answers=RobotShape, refuses=[403, 404])
-    def get(self, request: Request, project_name_or_id: str, robot_id: str) -> Response:  # noqa: ARG002
+    def get(self, request: Request, project_name_or_id: str, robot_id: str) -> Response:
         """GetRobotByIDV1"""
         return Response(shape(self._robot(project_name_or_id, robot_id, "robot:read")))
 
@@ -72,7 +72,7 @@ class OneProjectRobot(Endpoint):
         return Response()
 
     @operation("DeleteRobotV1", group="robotv1", refuses=[403, 404])
-    def delete(self, request: Request, project_name_or_id: str, robot_id: str) -> Response:  # noqa: ARG002
+    def delete(self, request: Request, project_name_or_id: str, robot_id: str) -> Response:
         """DeleteRobotV1"""
         robot = self._robot(project_name_or_id, robot_id, "robot:delete")
         robots.delete(robot, actor=self.actor, context=self.context)

@@ -213,7 +213,7 @@ class Projects(Endpoint):
 
 class OneProject(Endpoint):
     @operation("getProject", answers=ProjectShape, refuses=[403, 404])
-    def get(self, request: Request, project_name_or_id: str) -> Response:  # noqa: ARG002
+    def get(self, request: Request, project_name_or_id: str) -> Response:
         """getProject"""
         project = places.project(self, project_name_or_id, "project:read")
         return Response(shapes([project], self.actor)[0])
@@ -230,7 +230,7 @@ class OneProject(Endpoint):
         return Response()
 
     @operation("deleteProject", refuses=[403, 404, 412])
-    def delete(self, request: Request, project_name_or_id: str) -> Response:  # noqa: ARG002
+    def delete(self, request: Request, project_name_or_id: str) -> Response:
         """deleteProject: an empty one."""
         project = places.project(self, project_name_or_id, "project:delete")
         actions.delete(project, actor=self.actor, context=self.context)
@@ -239,7 +239,7 @@ class OneProject(Endpoint):
 
 class Deletable(Endpoint):
     @operation("getProjectDeletable", answers=DeletableShape, refuses=[403, 404])
-    def get(self, request: Request, project_name_or_id: str) -> Response:  # noqa: ARG002
+    def get(self, request: Request, project_name_or_id: str) -> Response:
         """getProjectDeletable"""
         project = places.project(self, project_name_or_id, "project:delete")
         if Repository.objects.filter(project=project).exists():
@@ -249,7 +249,7 @@ class Deletable(Endpoint):
 
 class Summary(Endpoint):
     @operation("getProjectSummary", answers=ProjectSummaryShape, refuses=[403, 404])
-    def get(self, request: Request, project_name_or_id: str) -> Response:  # noqa: ARG002
+    def get(self, request: Request, project_name_or_id: str) -> Response:
         """getProjectSummary: the members are counted for those who may see them, and the quota is shown."""
         project = places.project(self, project_name_or_id, "project:read")
         summary: ProjectSummaryShape = {"repo_count": Repository.objects.filter(project=project).count()}
@@ -265,7 +265,7 @@ class Summary(Endpoint):
 
 class Metadatas(Endpoint):
     @operation("listProjectMetadatas", group="projectMetadata", answers=dict[str, str], refuses=[403, 404])
-    def get(self, request: Request, project_name_or_id: str) -> Response:  # noqa: ARG002
+    def get(self, request: Request, project_name_or_id: str) -> Response:
         """listProjectMetadatas"""
         return Response(metadata.read(places.project(self, project_name_or_id, "metadata:list")))
 
@@ -279,7 +279,7 @@ class Metadatas(Endpoint):
 
 class OneMetadata(Endpoint):
     @operation("getProjectMetadata", group="projectMetadata", answers=dict[str, str], refuses=[403, 404])
-    def get(self, request: Request, project_name_or_id: str, meta_name: str) -> Response:  # noqa: ARG002
+    def get(self, request: Request, project_name_or_id: str, meta_name: str) -> Response:
         """getProjectMetadata"""
         project = places.project(self, project_name_or_id, "metadata:read")
         return Response({meta_name: metadata.one(project, meta_name)})
@@ -296,7 +296,7 @@ class OneMetadata(Endpoint):
         return Response()
 
     @operation("deleteProjectMetadata", group="projectMetadata", refuses=[400, 403, 404])
-    def delete(self, request: Request, project_name_or_id: str, meta_name: str) -> Response:  # noqa: ARG002
+    def delete(self, request: Request, project_name_or_id: str, meta_name: str) -> Response:
         """deleteProjectMetadata"""
         project = places.project(self, project_name_or_id, "metadata:delete")
         metadata.remove(project, meta_name, actor=self.actor, context=self.context)

@@ -97,7 +97,7 @@ class Quotas(Endpoint):
 
 class OneQuota(Endpoint):
     @operation("getQuota", answers=QuotaShape, refuses=[403, 404])
-    def get(self, request: Request, id: str) -> Response:  # noqa: ARG002
+    def get(self, request: Request, id: str) -> Response:
         """getQuota"""
         self.require("quota:read", SYSTEM_SCOPE)
         return Response(_shapes([quotas.find(places.number(id, "id"))])[0])

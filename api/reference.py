@@ -47,7 +47,7 @@ class OpenApi(Endpoint):
 class Version(Endpoint):
     open_to_all = True
 
-    def get(self, request: Request) -> Response:  # noqa: ARG002
+    def get(self, request: Request) -> Response:
         """Which API this is: a Harbor that replicates hither takes it for Harbor 1 otherwise."""
         return Response({"version": "v2.0"})
 

@@ -241,7 +241,7 @@ class OneRegistry(Endpoint):
         return Response()
 
     @operation("deleteRegistry", group=_GROUP, refuses=[403, 404, 412])
-    def delete(self, request: Request, id: str) -> Response:  # noqa: ARG002
+    def delete(self, request: Request, id: str) -> Response:
         """deleteRegistry: 412 while a policy uses it."""
         self.require("registry:delete", SYSTEM_SCOPE)
         endpoints.delete(places.number(id, "id"), actor=self.actor, context=self.context)
@@ -250,7 +250,7 @@ class OneRegistry(Endpoint):
 
 class RegistryInfo(Endpoint):
     @operation("getRegistryInfo", group=_GROUP, answers=RegistryInfoShape, refuses=[403, 404])
-    def get(self, request: Request, id: str) -> Response:  # noqa: ARG002
+    def get(self, request: Request, id: str) -> Response:
         """getRegistryInfo: what policies can do with it. 0 is this installation, whose events trigger too."""
         self.require("registry:read", SYSTEM_SCOPE)
         registry_id = places.number(id, "id")
@@ -284,7 +284,7 @@ def _info_shape(info: Info, labels: list[str], triggers: list[str]) -> RegistryI
 
 class Adapters(Endpoint):
     @operation("listRegistryProviderTypes", group=_GROUP, answers=list[str], refuses=[403])
-    def get(self, request: Request) -> Response:  # noqa: ARG002
+    def get(self, request: Request) -> Response:
         """listRegistryProviderTypes"""
         self.require("replication-adapter:list", SYSTEM_SCOPE)
         return Response(list(adapters.infos()))
@@ -292,7 +292,7 @@ class Adapters(Endpoint):
 
 class AdapterInfos(Endpoint):
     @operation("listRegistryProviderInfos", group=_GROUP, answers=dict[str, RegistryProviderInfoShape], refuses=[403])
-    def get(self, request: Request) -> Response:  # noqa: ARG002
+    def get(self, request: Request) -> Response:
         """listRegistryProviderInfos: what to ask for when one of each type is set up."""
         self.require("replication-adapter:list", SYSTEM_SCOPE)
         return Response({kind: _provider_shape(info) for kind, info in adapters.infos().items()})

@@ -243,14 +243,14 @@ class Executions(Endpoint):
 
 class OneExecution(Endpoint):
     @operation("getReplicationExecution", group=_GROUP, answers=ReplicationExecutionShape, refuses=[403, 404])
-    def get(self, request: Request, id: str) -> Response:  # noqa: ARG002
+    def get(self, request: Request, id: str) -> Response:
         """getReplicationExecution: with how far it has come, while it goes on."""
         self.require("replication:read", SYSTEM_SCOPE)
         (shape,) = _execution_shapes([_found(id)])
         return Response(shape)
 
     @operation("stopReplication", group=_GROUP, refuses=[403, 404])
-    def put(self, request: Request, id: str) -> Response:  # noqa: ARG002
+    def put(self, request: Request, id: str) -> Response:
         """stopReplication: what goes on ends within seconds, what was done stays. Nothing for one that is over."""
         self.require("replication:create", SYSTEM_SCOPE)
         executions.stop(_found(id), actor=self.actor, context=self.context)
@@ -259,7 +259,7 @@ class OneExecution(Endpoint):
 
 class Retry(Endpoint):
     @operation("retryReplication", group=_GROUP, status=201, refuses=[403, 404, 412])
-    def post(self, request: Request, id: str) -> Response:  # noqa: ARG002
+    def post(self, request: Request, id: str) -> Response:
         """retryReplication: the tasks that failed or were stopped are carried out again, in the same execution. Ours,
         Harbor doesn't have it."""
         self.require("replication:create", SYSTEM_SCOPE)
@@ -269,7 +269,7 @@ class Retry(Endpoint):
 
 class Statistics(Endpoint):
     @operation("getReplicationStatistics", group=_GROUP, answers=ReplicationStatisticsShape, refuses=[403])
-    def get(self, request: Request) -> Response:  # noqa: ARG002
+    def get(self, request: Request) -> Response:
         """getReplicationStatistics: how much waits, and how fast it goes. Ours, Harbor doesn't have it."""
         self.require("replication:list", SYSTEM_SCOPE)
         each = figures.by_policy()
@@ -316,7 +316,7 @@ class Tasks(Endpoint):
 
 class TaskLog(Endpoint):
     @operation("getReplicationLog", group=_GROUP, answers=str, media_type="text/plain", refuses=[403, 404])
-    def get(self, request: Request, id: str, task_id: str) -> HttpResponse:  # noqa: ARG002
+    def get(self, request: Request, id: str, task_id: str) -> HttpResponse:
         """getReplicationLog: what the task tells of its work, a line each with its time."""
         self.require("replication:read", SYSTEM_SCOPE)
         task = executions.task_of(_found(id), places.number(task_id, "task_id"))

@@ -203,7 +203,7 @@ class OnePolicy(Endpoint):
         return Response()
 
     @operation("deleteReplicationPolicy", group=_GROUP, refuses=[403, 404, 412])
-    def delete(self, request: Request, id: str) -> Response:  # noqa: ARG002
+    def delete(self, request: Request, id: str) -> Response:
         """deleteReplicationPolicy: with all its executions; 412 while one of them goes on."""
         self.require("replication-policy:delete", SYSTEM_SCOPE)
         policies.delete(places.number(id, "id"), actor=self.actor, context=self.context)

@@ -95,7 +95,7 @@ class Repositories(Endpoint):
 
 class OneRepository(Endpoint):
     @operation("getRepository", group="repository", answers=RepositoryShape, refuses=[400, 403, 404])
-    def get(self, request: Request, project_name: str, repository_name: str) -> Response:  # noqa: ARG002
+    def get(self, request: Request, project_name: str, repository_name: str) -> Response:
         """getRepository"""
         return Response(shapes([places.repository(self, project_name, repository_name, "repository:read")])[0])
 
@@ -108,7 +108,7 @@ class OneRepository(Endpoint):
         return Response()
 
     @operation("deleteRepository", group="repository", refuses=[400, 403, 404, 412])
-    def delete(self, request: Request, project_name: str, repository_name: str) -> Response:  # noqa: ARG002
+    def delete(self, request: Request, project_name: str, repository_name: str) -> Response:
         """deleteRepository: with all that it holds."""
         repository = places.repository(self, project_name, repository_name, "repository:delete")
         repositories.delete(repository.name, actor=self.actor, context=self.context)

@@ -195,7 +195,7 @@ class Robots(Endpoint):
 
 class OneRobot(Endpoint):
     @operation("GetRobotByID", answers=RobotShape, refuses=[403, 404])
-    def get(self, request: Request, robot_id: str) -> Response:  # noqa: ARG002
+    def get(self, request: Request, robot_id: str) -> Response:
         """GetRobotByID"""
         return Response(shape(self._robot(robot_id, "robot:read")))
 
@@ -233,7 +233,7 @@ class OneRobot(Endpoint):
         return Response(RobotSecShape(secret="" if own else secret))
 
     @operation("DeleteRobot", refuses=[403, 404])
-    def delete(self, request: Request, robot_id: str) -> Response:  # noqa: ARG002
+    def delete(self, request: Request, robot_id: str) -> Response:
         """DeleteRobot"""
         robots.delete(self._robot(robot_id, "robot:delete"), actor=self.actor, context=self.context)
         return Response()

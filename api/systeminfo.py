@@ -83,7 +83,7 @@ class SystemInfoShape(TypedDict):
 
 class Volumes(Endpoint):
     @operation("getVolumes", answers=SystemInfoShape, refuses=[403, 404])
-    def get(self, request: Request) -> Response:  # noqa: ARG002
+    def get(self, request: Request) -> Response:
         """getVolumes: how much room there is where the blobs are, if that is a file system."""
         self.require("system-volumes:read", SYSTEM_SCOPE)
         room = store.room()
@@ -102,7 +102,7 @@ class Certificate(Endpoint):
         headers=["Content-Disposition"],
         refuses=[404],
     )
-    def get(self, request: Request) -> HttpResponse:  # noqa: ARG002
+    def get(self, request: Request) -> HttpResponse:
         """getCert: the authority that docker has to trust, if the operator gave its certificate."""
         found = authority.certificate()
         if found is None:

@@ -93,7 +93,7 @@ class UserGroupSearch(Endpoint):
 
 class OneUserGroup(Endpoint):
     @operation("getUserGroup", answers=UserGroupShape, refuses=[400, 403, 404])
-    def get(self, request: Request, group_id: str) -> Response:  # noqa: ARG002
+    def get(self, request: Request, group_id: str) -> Response:
         """getUserGroup"""
         self.require("user-group:read", SYSTEM_SCOPE)
         return Response(_shape(_find(group_id)))
@@ -108,7 +108,7 @@ class OneUserGroup(Endpoint):
         return Response()
 
     @operation("deleteUserGroup", refuses=[400, 403, 404])
-    def delete(self, request: Request, group_id: str) -> Response:  # noqa: ARG002
+    def delete(self, request: Request, group_id: str) -> Response:
         """deleteUserGroup: with its memberships of projects."""
         self.require("user-group:delete", SYSTEM_SCOPE)
         groups.delete(_find(group_id), actor=self.actor, context=self.context)

@@ -150,7 +150,7 @@ class UserSearch(Endpoint):
 
 class CurrentUser(Endpoint):
     @operation("getCurrentUserInfo", answers=UserRespShape, refuses=[412])
-    def get(self, request: Request) -> Response:  # noqa: ARG002
+    def get(self, request: Request) -> Response:
         """getCurrentUserInfo: a robot is no user."""
         self.require_somebody()
         if self.actor.user_id is None:
@@ -207,7 +207,7 @@ class _UserEndpoint(Endpoint):
 
 class OneUser(_UserEndpoint):
     @operation("getUser", answers=UserRespShape, refuses=[403, 404])
-    def get(self, request: Request, user_id: str) -> Response:  # noqa: ARG002
+    def get(self, request: Request, user_id: str) -> Response:
         """getUser"""
         return Response(_whole(self.subject(user_id, "user:read")))
 
@@ -227,7 +227,7 @@ class OneUser(_UserEndpoint):
         return Response()
 
     @operation("deleteUser", refuses=[403, 404])
-    def delete(self, request: Request, user_id: str) -> Response:  # noqa: ARG002
+    def delete(self, request: Request, user_id: str) -> Response:
         """deleteUser"""
         self.require("user:delete", SYSTEM_SCOPE)
         user = _find(places.number(user_id, "user_id"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from django import forms
 from django.http import HttpResponse
 from django.urls import reverse
@@ -30,19 +32,9 @@ class Target(PortalForm):
 def copy(visit: Visit, name: str, repository: str, digest: str) -> HttpResponse:
     """Where to, and then the copy: with its tags, its parts and all that refers to it."""
     room = rooms.enter(visit, name, "repository:pull")
-    held = rooms.repository(room, repository)
-    found = rooms.artifact(held, digest)
-    form = Target(visit.posted, initial={"project": name, "repository": repository})
-
-    def carry(given: dict[str, str]) -> str:
-        full = _target(visit, given)
-        copying.copy(held.name, Digest.parse(found.digest), full, actor=visit.actor, context=visit.context)
-        return full
-
-    if visit.is_post and (made := form.attempt(carry)):
-        return _arrived(visit, made, found.digest, _("Copied to %(name)s."))
     words = _("Its tags, its parts and all that refers to it come along. It stays here too.")
-    return _form(room, held, found, form, title=_("Copy the artifact"), button=_("Copy"), words=words)
+    texts = {"title": _("Copy the artifact"), "button": _("Copy"), "words": words}
+    return _carry(visit, room, (repository, digest), copying.copy, said=_("Copied to %(name)s."), texts=texts)
 
 
 @visited("GET", "HEAD", "POST")
@@ -51,33 +43,49 @@ def move(visit: Visit, name: str, repository: str, digest: str) -> HttpResponse:
     room = rooms.enter(visit, name, "artifact:delete")
     if "repository:pull" not in room.rights:
         raise visit.refusal()
-    held = rooms.repository(room, repository)
-    found = rooms.artifact(held, digest)
-    form = Target(visit.posted, initial={"project": name, "repository": repository})
-
-    def carry(given: dict[str, str]) -> str:
-        full = _target(visit, given)
-        moving.move(held.name, Digest.parse(found.digest), full, actor=visit.actor, context=visit.context)
-        return full
-
-    if visit.is_post and (made := form.attempt(carry)):
-        return _arrived(visit, made, found.digest, _("Moved to %(name)s."), _way_back(room, held, found, made))
     words = _(
         "It leaves this repository with its tags, its parts and all that refers to it. Who pulls it from here is"
         " refused. Labels of this project stay behind when it goes to another."
     )
-    return _form(room, held, found, form, title=_("Move the artifact"), button=_("Move"), words=words)
+    texts = {"title": _("Move the artifact"), "button": _("Move"), "words": words}
+    return _carry(
+        visit, room, (repository, digest), moving.move, said=_("Moved to %(name)s."), texts=texts, undo=_way_back
+    )
+
+
+def _carry(
+    visit: Visit,
+    room: Room,
+    artifact: tuple[str, str],
+    act: Callable[..., object],
+    *,
+    said: str,
+    texts: Mapping[str, str],
+    undo: Callable[[Room, Repository, Manifest, str], Undo | None] = lambda *_: None,
+) -> HttpResponse:
+    """The form that asks where to, and then `act` with the artifact, the (repository, digest) of the room."""
+    held = rooms.repository(room, artifact[0])
+    found = rooms.artifact(held, artifact[1])
+    form = Target(visit.posted, initial={"project": room.project.name, "repository": artifact[0]})
+
+    def carry(given: dict[str, str]) -> str:
+        full = _target(visit, given)
+        act(held.name, Digest.parse(found.digest), full, actor=visit.actor, context=visit.context)
+        return full
+
+    if visit.is_post and (made := form.attempt(carry)):
+        project, _separator, rest = made.partition("/")
+        way_back = undo(room, held, found, made)
+        return visit.to("artifact", project, rest, found.digest, said=said % {"name": made}, undo=way_back)
+    back = reverse("artifact", args=[room.project.name, artifact[0], found.digest])
+    facts = {"form": form, "repository": held, "artifact": found, "back": back, **texts}
+    return room.show("form", "project", facts, status=form.status)
 
 
 def _target(visit: Visit, given: dict[str, str]) -> str:
     """The repository that was typed, where the visitor may push to it."""
     target = rooms.enter(visit, given["project"], "artifact:create")
     return parse_repository(f"{target.project.name}/{given['repository']}")
-
-
-def _arrived(visit: Visit, made: str, digest: str, said: str, undo: Undo | None = None) -> HttpResponse:
-    project, _separator, rest = made.partition("/")
-    return visit.to("artifact", project, rest, digest, said=said % {"name": made}, undo=undo)
 
 
 def _way_back(room: Room, held: Repository, found: Manifest, made: str) -> Undo | None:
@@ -95,12 +103,3 @@ def _move_back(visit: Visit, facts: Facts) -> str:
     digest = Digest.parse(facts["digest"])
     moving.move(facts["from"], digest, facts["to"], actor=visit.actor, context=visit.context)
     return _("Moved back to %(name)s.") % {"name": facts["to"]}
-
-
-def _form(
-    room: Room, held: Repository, found: Manifest, form: Target, *, title: str, button: str, words: str
-) -> HttpResponse:
-    place = [room.project.name, held.name.partition("/")[2], found.digest]
-    facts = {"form": form, "title": title, "repository": held, "artifact": found, "button": button, "words": words,
-             "back": reverse("artifact", args=place)}  # fmt: skip
-    return room.show("form", "project", facts, status=form.status)
