@@ -71,7 +71,7 @@ def entries(
             "more_tags": max(0, len(tags.get(row.pk, [])) - shown),
             "labels": labels.get(row.pk, []),
             "referrers": [(each, accessory_of(each.artifact_type)) for each in referrers.get(row.pk, [])],
-            "parts": [(part, contents.platform(part.told.get("platform"))) for part in parts.get(row.pk, [])],
+            "parts": parts.get(row.pk, []),
             "kind": kind_of(row.media_type, row.artifact_type),
             "is_index": row.media_type in INDEX_TYPES,
             "size": row.size + sum(part.size for part in parts.get(row.pk, [])),

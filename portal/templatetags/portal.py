@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from functools import cache
 
 from django import template
 from django.templatetags.static import static
@@ -16,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from artifacts import kinds
-from portal import telling, trail_words
+from portal import contents, telling, trail_words
 from portal.icons import NAMES, SPRITE
 from projects import quotas
 
@@ -54,6 +55,7 @@ _SHORT = 12  # digits of a digest that people are shown
 
 
 @register.simple_tag
+@cache
 def icon(name: str) -> SafeString:
     """A decoration: what it means stands beside it in words."""
     if name not in NAMES:
@@ -96,6 +98,12 @@ def moment(when: datetime | None) -> SafeString | str:
 @register.filter
 def size(number: int | None) -> str:
     return "" if number is None else quotas.words(number)
+
+
+@register.filter
+def platform(told: object) -> str:
+    """Of an index's entry, as people write it."""
+    return contents.platform(told)
 
 
 @register.filter
