@@ -177,7 +177,7 @@ def _looks(ground: Ground, images: Images, destination: Product | Peer, source: 
         "ours": lambda: Sample(Load(UNCHANGED, 0, ground.replicator.run(policy)), 0.0),
         "peer": lambda: Sample(Load(UNCHANGED, 0, _synced(ground, images, source, destination)), 0.0),
     }
-    return interleave(passes, rounds=2, warm=False)
+    return interleave(passes, rounds=3)
 
 
 # A gibibyte

@@ -19,15 +19,17 @@ WINDOW = 20  # questions on the way at a time
 MAX_HEAD = 64 * 1024  # bytes of one answer
 _PIECE = 64 * 1024
 _STATUS = re.compile(rb"HTTP/1\.1 (\d{3})[ \r]")
+_DIGEST = re.compile(rb"\r\ndocker-content-digest:[ \t]*([^ \t\r]+)[ \t]*\r", re.IGNORECASE)
+_CLOSING = re.compile(rb"\r\nconnection:[^\r]*close", re.IGNORECASE)
 _OK, _NOT_MODIFIED, _MISSING = 200, 304, 404
 _BODILESS = frozenset({_OK, _NOT_MODIFIED, _MISSING})  # as they answer a HEAD
 
 
 class Head(NamedTuple):
-    """Header names are in lower case."""
+    """Of an answer what is looked at; `digest` as the registry wrote it, "" where it told none."""
 
     status: int
-    headers: dict[str, str]
+    digest: str
 
 
 class Pipeline:
@@ -115,16 +117,14 @@ class _Reader:
 
 
 def _parsed(head: bytes) -> Head:
-    status = _STATUS.match(head + b"\r")
+    head += b"\r"
+    status = _STATUS.match(head)
     if status is None or int(status[1]) not in _BODILESS:
         raise ValueError("no usual answer")
-    headers: dict[str, str] = {}
-    for line in head.split(b"\r\n")[1:]:
-        name, _, value = line.decode("latin-1").partition(":")
-        headers.setdefault(name.lower(), value.strip())
-    if "close" in headers.get("connection", "").lower():
+    if _CLOSING.search(head):
         raise ValueError("the registry closes the connection")
-    return Head(int(status[1]), headers)
+    digest = _DIGEST.search(head)
+    return Head(int(status[1]), digest[1].decode("latin-1") if digest else "")
 
 
 def unless_on(digest: Digest, target: str, headers: Mapping[str, str]) -> Request:
@@ -155,6 +155,6 @@ def tags_on(
 
 def _digest_of(head: Head) -> Digest | None:
     try:
-        return Digest.parse(head.headers.get("docker-content-digest", "")) if head.status == _OK else None
+        return Digest.parse(head.digest) if head.status == _OK else None
     except DigestInvalid:
         return None

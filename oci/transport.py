@@ -224,14 +224,10 @@ class Transport:
         headers = {"Host": self.origin.authority, "User-Agent": self._agent, **request.headers}
         if authorization is not None:
             headers["Authorization"] = authorization
-        if not all(f"{request.target}{value}".isprintable() for value in headers.values()):
+        if not "".join([request.target, *headers.values()]).isprintable():
             raise ValueError("a header with a control character")
-        lines = [
-            f"{request.method} {request.target} HTTP/1.1",
-            *(f"{name}: {headers[name]}" for name in headers),
-            "",
-            "",
-        ]
+        lines = [f"{request.method} {request.target} HTTP/1.1", *(f"{name}: {headers[name]}" for name in headers)]
+        lines += ["", ""]
         return "\r\n".join(lines).encode("ascii")
 
     def finish(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from functools import partial
+from itertools import chain, islice
 
 from oci import manifest as oci_manifest
 from oci.digest import Digest
@@ -20,8 +21,14 @@ from replication.sites import Site, held
 from replication.work import Work
 
 _MOST_KNOWN = 20_000  # artifacts of a repository at the destination that are kept in memory, if it lists them
-_PART = 100  # artifacts asked for at once, by one thread
+_PART = 250  # artifacts asked for at once, by one thread
 _MOST_SIZED = 200_000  # blobs that a dry run remembers to have counted
+
+
+There = dict[str, Digest | None]
+"""Of an artifact, its tags at the destination and what they are on; of one without tags, its digest under ""."""
+Asked = Iterator[There]
+"""What the destination says of a batch, as it comes."""
 
 
 @dataclass(slots=True)
@@ -85,12 +92,24 @@ class Comparison:
             raise self._trouble(error) from error
         return {tag: digest for tag in tags if (digest := known.get(tag)) is not None}
 
-    def of(self, batch: Sequence[Candidate]) -> Compared:
+    def ask(self, batch: Sequence[Candidate]) -> Asked:
+        """Have the destination asked for a batch in the background; `of` is what comes of it. Raises Trouble of it."""
+        known = self._listed_whole()
+        if known is not None:
+            return self.pool.map(partial(self._listed, self._target, known), batch)
+        parts = [batch[start : start + _PART] for start in range(0, len(batch), _PART)]
+        return chain.from_iterable(self.pool.map(partial(self._told, self._target), parts))
+
+    def of(self, batch: Sequence[Candidate], asked: Asked) -> Compared:
         """Raises Trouble of the destination, and what the source does."""
+        try:
+            there = list(asked)
+        except RegistryError as error:
+            raise self._trouble(error) from error
         result = Compared()
         same: list[Candidate] = []
-        for candidate, there in zip(batch, self._there(batch), strict=True):
-            self._judge(candidate, there, result, same)
+        for candidate, tags in zip(batch, there, strict=True):
+            self._judge(candidate, tags, result, same)
         for candidate, complete in zip(same, self._completeness(same), strict=True):
             if complete:
                 result.unchanged += 1
@@ -101,40 +120,35 @@ class Comparison:
                 self._size(candidate)
         return result
 
-    def _there(self, batch: Sequence[Candidate]) -> list[dict[str, Digest | None]]:
-        """Of each, its tags at the destination and what they are on; of one without tags, its digest."""
+    def _listed_whole(self) -> _Known | None:
+        """All that the destination has, where it lists it and isn't asked as quickly."""
         try:
-            if not self.destination.is_quick and self._known.is_whole:
-                return list(self.pool.map(lambda candidate: self._listed(self._known, candidate), batch))
-            parts = [batch[start : start + _PART] for start in range(0, len(batch), _PART)]
-            return [each for part in self.pool.map(self._asked, parts) for each in part]
+            return self._known if not self.destination.is_quick and self._known.is_whole else None
         except RegistryError as error:
             raise self._trouble(error) from error
 
     def _trouble(self, error: RegistryError) -> Trouble:
         return Trouble(DESTINATION, self.destination.name, f"looking up {self._target}", error)
 
-    def _listed(self, known: _Known, candidate: Candidate) -> dict[str, Digest | None]:
+    def _listed(self, target: str, known: _Known, candidate: Candidate) -> There:
         if candidate.tags:
             return {tag: known.tags.get(tag) for tag in candidate.tags}
         if candidate.digest in known.digests:
             return {"": candidate.digest}
-        return {"": resolved(self.destination, self._target, candidate.digest)}  # some list only what has tags
+        return {"": resolved(self.destination, target, candidate.digest)}  # some list only what has tags
 
-    def _asked(self, part: Sequence[Candidate]) -> list[dict[str, Digest | None]]:
+    def _told(self, target: str, part: Sequence[Candidate]) -> list[There]:
         self.work.check()
         expected = {tag: candidate.digest for candidate in part for tag in candidate.tags}
         nothing: Mapping[str, Digest | None] = {}
-        there = unless_hidden(lambda: self.destination.tags_on(self._target, expected), nothing)
+        there = unless_hidden(lambda: self.destination.tags_on(target, expected), nothing)
         return [
             {tag: there.get(tag) for tag in candidate.tags}
-            or {"": resolved(self.destination, self._target, candidate.digest)}
+            or {"": resolved(self.destination, target, candidate.digest)}
             for candidate in part
         ]
 
-    def _judge(
-        self, candidate: Candidate, there: dict[str, Digest | None], result: Compared, same: list[Candidate]
-    ) -> None:
+    def _judge(self, candidate: Candidate, there: There, result: Compared, same: list[Candidate]) -> None:
         differing = {tag for tag, digest in there.items() if digest != candidate.digest}
         taken = {tag for tag in differing if there[tag] is not None}
         if not differing:

@@ -19,7 +19,7 @@ from django.db.models.functions import Now
 from oci.errors import Denied, NameInvalid, RegistryError, Unauthorized
 from oci.transport import OffLimits
 from replication import absence, claims, connecting, dispatch, events, executions, policies
-from replication.comparing import Comparison
+from replication.comparing import Asked, Comparison
 from replication.cursor import REFUSED, Place, refused
 from replication.failures import SOURCE, Trouble, told
 from replication.finding import Candidate, Shelf, candidates
@@ -29,7 +29,7 @@ from replication.pulse import beating
 from replication.sites import Site
 from replication.work import Halted, Work
 
-BATCH = 1000  # artifacts
+BATCH = 500  # artifacts
 _OF_ONE = (Denied, NameInvalid, Unauthorized)  # what a registry answers of one repository, others being well
 
 
@@ -169,12 +169,28 @@ class Planner:
         if self.execution.event is not None:
             self._delete(repository, destination)
         self.comparison.begin(repository, destination)
-        for batch in _batches(self._candidates(repository, after)):
+        for batch, asked in self._asked(_batches(self._candidates(repository, after))):
             self.work.check()
-            found = self.comparison.of(batch)
+            found = self.comparison.of(batch, asked)
             self.place.left += found.left
             drafts = [self._draft(repository, destination, each, batch[0].key) for each in found.differing]
             self._commit(drafts, found.unchanged, repository, batch[-1].key)
+
+    def _asked(self, batches: Iterator[list[Candidate]]) -> Iterator[tuple[list[Candidate], Asked]]:
+        """Each batch with what the destination says of it: it is asked for the next one meanwhile."""
+        before = None
+        try:
+            for batch in batches:
+                ahead = batch, self.comparison.ask(batch)
+                if before is not None:
+                    yield before
+                before = ahead
+        except (RegistryError, Trouble):  # of the list, behind what it gave
+            if before is not None:
+                yield before
+            raise
+        if before is not None:
+            yield before
 
     def _draft(self, repository: str, destination: str, each: Candidate, batch: str) -> Draft:
         kind = each.kind or "image"

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from artifacts import labelling
 from artifacts.models import Repository
 from oci.digest import Digest
+from oci.errors import Unavailable
 from projects.models import Label, Project
 from rbac.actors import SYSTEM
 from replication import claims, finding, planning
@@ -96,6 +97,48 @@ def test_two_that_plan_the_same_execution_do_not_both_write(bench, many, pull, m
     bench.deliver()
     assert Task.objects.count() == 0
     assert bench.seen(execution).ended_at is None
+
+
+def test_the_destination_is_asked_for_a_batch_ahead_and_what_a_broken_list_gave_is_planned(
+    bench, door, remote, monkeypatch
+):
+    """Each batch is compared after the next one was read; one that nothing comes behind, and one before a fault, too."""
+    monkeypatch.setattr(planning, "BATCH", 2)
+    policy = bench.policy(destination=bench.endpoint(remote.url), names=door.repository)
+    for tag in "abcde":
+        door.push(image(tag=tag))
+    every, asked, compared = finding.candidates, Comparison.ask, Comparison.of
+    seen: list[str] = []
+
+    def breaking(*args, **more):
+        for place, each in enumerate(every(*args, **more)):
+            if place == 4:
+                raise Unavailable("the list breaks off")
+            yield each
+
+    def ask(self, batch):
+        seen.append(f"ask {len(batch)}")
+        return asked(self, batch)
+
+    def of(self, batch, answers):
+        seen.append(f"compare {len(batch)}")
+        return compared(self, batch, answers)
+
+    monkeypatch.setattr(Comparison, "ask", ask)
+    monkeypatch.setattr(Comparison, "of", of)
+    with monkeypatch.context() as broken:
+        broken.setattr(planning, "candidates", breaking)
+        execution = bench.start(policy)
+        bench.deliver()
+    assert seen == ["ask 2", "ask 2", "compare 2", "compare 2"]
+    assert Task.objects.count() == 4
+    assert "the list breaks off" in bench.seen(execution).text
+    seen.clear()
+    Execution.objects.update(not_before=Now())
+    bench.sweep()
+    bench.work()
+    assert seen == ["ask 1", "compare 1"]
+    assert (bench.seen(execution).state, bench.seen(execution).succeeded) == (State.SUCCEED, 5)
 
 
 def test_what_is_there_is_counted_and_gets_no_task_by_tags_or_by_a_list(bench, many, remote, pull, door, monkeypatch):
@@ -262,7 +305,7 @@ def test_whatever_both_sides_have_what_differs_is_found_and_nothing_else(here, t
     shelf = Shelf(there, lists=lists)
     comparison = Comparison(shelf, shelf, Work(Journal(None)), override=override, sizing=False)  # type: ignore[arg-type]
     comparison.begin("a/x", "b/x")
-    found = comparison.of(batch)
+    found = comparison.of(batch, comparison.ask(batch))
     differing = {candidate.digest for candidate in found.differing}
     assert len(differing) + found.unchanged == len(batch)
     for candidate in batch:
