@@ -48,6 +48,7 @@ KNOWN = (
     _("destination %(name)s: %(what)s: %(answer)s (%(code)s)"),
     _("listing what is to be replicated"),
     _("listing %(name)s"),
+    _("listing what refers to %(name)s@%(digest)s"),
     _("looking up manifests"),
     _("looking up tags"),
     _("looking up %(name)s"),

@@ -109,8 +109,9 @@ class Copy:
         found = self._at_destination("looking up manifests", lambda: list(self.pool.map(self._has_manifest, order)))
         lacking = [digest for digest, there in zip(order, found, strict=True) if not there]
         wanted = {blob for digest in lacking for blob in self._graph.nodes[digest].blobs}
-        there = sum(size for blob, size in self._graph.blobs.items() if blob not in wanted)
-        self.work.advance(done=there + sum(self._graph.nodes[each].size for each in order if each not in set(lacking)))
+        blobs = sum(size for blob, size in self._graph.blobs.items() if blob not in wanted)
+        manifests = sum(self._graph.nodes[digest].size for digest, there in zip(order, found, strict=True) if there)
+        self.work.advance(done=blobs + manifests)
         return lacking
 
     def _has_manifest(self, digest: Digest) -> bool:
@@ -176,12 +177,19 @@ class Copy:
             self.work.check()
             if digest != root or not (alone and tags):
                 self._put_manifest(digest, ())
-        referring.list_referrers(self.destination, self.order.destination, self._graph, self._payload)
+        self._list_referrers()
         self._put_belongings()
         self.work.check()
         wanted = self._current(list(tags) if root in lacking else self._misplaced(tags))
         if wanted:
             self._put_manifest(root, wanted)
+
+    def _list_referrers(self) -> None:
+        place = self.order.destination
+        self._at_destination(
+            f"listing what refers to {place}@{self.order.digest}",
+            lambda: referring.list_referrers(self.destination, place, self._graph, self._payload),
+        )
 
     def _current(self, tags: Sequence[str]) -> list[str]:
         """Those that are on it at the source still. What was moved or deleted there while this one was on its way is

@@ -266,3 +266,27 @@ def test_a_manifest_that_vanished_meanwhile_is_said_and_not_waited_for(bench, re
     task = only_task(execution)
     assert (task.state, task.attempts) == (State.FAILED, 1)
     assert "isn't at the source" in task.text
+
+
+@pytest.fixture
+def signed(bench, remote, door):
+    """A policy of an image and its signature, and the path of that at the destination."""
+    content = image(tag="v1")
+    signature = content.add_artifact("application/x.signature", subject=content.manifests[0].descriptor)
+    door.push(content)
+    policy = bench.policy(destination=bench.endpoint(remote.url), names=door.repository)
+    return policy, f"/v2/{door.repository}/manifests/{signature.digest}"
+
+
+def test_a_fault_while_referrers_are_listed_is_of_the_destination_and_passes(bench, signed, remote):
+    policy, _ = signed
+    execution = bench.start(policy)
+    bench.deliver()
+    remote.guard = lambda call: Reply(500) if "/referrers/" in call.path else None
+    bench.work()
+    task = only_task(execution)
+    assert (task.state, task.failures) == (State.PENDING, 1)
+    assert task.text.startswith(f"destination {policy.destination.name}: listing what refers to ")
+    remote.guard = None
+    again(bench)
+    assert bench.seen(execution).state == State.SUCCEED
