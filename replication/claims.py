@@ -128,18 +128,20 @@ def finish(task: Task, work: Work, state: State, text: str) -> Rest | None:
     return Rest(*row) if row else None
 
 
-def count(execution_id: int, state: State, *, number: int = 1, done: int = 0, sent: int = 0) -> None:
-    """Tasks of the execution are over."""
-    counter = {State.SUCCEED: "succeeded", State.FAILED: "failed", State.STOPPED: "stopped"}[state]
-    Execution.objects.filter(pk=execution_id).update(
-        **{counter: F(counter) + number}, bytes_done=F("bytes_done") + done, bytes_sent=F("bytes_sent") + sent
-    )
+def count(execution_id: int, state: State, number: int, done: int, sent: int) -> None:
+    """So many tasks of the execution were ended without being carried out; `done` and `sent` are their bytes."""
+    counter = {State.FAILED: "failed", State.STOPPED: "stopped"}[state]
+    if number:
+        Execution.objects.filter(pk=execution_id).update(
+            **{counter: F(counter) + number}, bytes_done=F("bytes_done") + done, bytes_sent=F("bytes_sent") + sent
+        )
 
 
 @transaction.atomic
 def resize(task: Task, total: int) -> None:
-    """What the task's size turns out to be (bytes)."""
-    if total != task.bytes_total and Task.objects.filter(pk=task.pk).update(bytes_total=total):
+    """What the task's size turns out to be (bytes); nothing for one that is another's by now, who says so too."""
+    ours = Task.objects.filter(pk=task.pk, worker=task.worker, state=State.IN_PROGRESS)
+    if total != task.bytes_total and ours.update(bytes_total=total):
         added = total - task.bytes_total
         Execution.objects.filter(pk=task.execution_id).update(bytes_total=F("bytes_total") + added)
         task.bytes_total = total  # what its execution counts it with

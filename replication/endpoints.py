@@ -70,7 +70,7 @@ class Settings:
 def _is_plain(name: str, text: str) -> bool:
     """A secret may be a file of several lines. Nothing may hold what could end a header."""
     allowed = text.replace("\n", "").replace("\r", "").replace("\t", "") if name != "access_key" else text
-    return len(text) <= _LONGEST_TEXT and (allowed.isprintable() or not allowed)
+    return len(text) <= _LONGEST_TEXT and allowed.isprintable()
 
 
 def _check_certificate(pem: str) -> None:

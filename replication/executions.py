@@ -108,6 +108,7 @@ def retry(execution: Execution, *, actor: Actor, context: Context) -> Execution:
     if not policy.enabled:
         raise PolicyDisabled(f"the replication policy {policy.name} is disabled: enable it first")
     row = Execution.objects.select_for_update().get(pk=execution.pk)
+    row.policy = policy
     if row.ended_at is None:
         raise AlreadyRunning(f"the execution {row.pk} still goes on")
     if policy.single_active:
@@ -122,7 +123,6 @@ def retry(execution: Execution, *, actor: Actor, context: Context) -> Execution:
         **{name: F(name) - number for name, number in taken.items()},
     )  # fmt: skip
     _record("retry", row, actor, context)
-    row.policy = policy
     transaction.on_commit(lambda: _go_on(row, unplanned=bool(place)))
     return row
 
@@ -157,9 +157,11 @@ def wind_up(execution_id: int) -> None:
 
 
 def give_up() -> None:
-    """End what has waited for too long for a site that is away. What events began waits on: it would be missed."""
+    """End what has waited for too long for a site that is away. What events began waits on: it would be missed. So does
+    what waits for a site that is back: if that takes nothing, it is away again soon."""
     waiting = Execution.objects.filter(ended_at=None, waits_since__lt=Now() - settings.REPLICATION_PATIENCE)
-    for execution in waiting.exclude(trigger=Trigger.EVENT_BASED).select_related("policy"):
+    waiting = waiting.filter(policy__in=absence.held_up(Policy.objects.all())).exclude(trigger=Trigger.EVENT_BASED)
+    for execution in waiting.select_related("policy"):
         reason = f"given up after {settings.REPLICATION_PATIENCE}: {absence.account(execution.policy)}"
         while _end_some(execution.pk, State.FAILED, reason):
             pass
@@ -194,11 +196,7 @@ def _end_some(execution_id: int, state: State, text: str, **only: bool) -> int:
     with connection.cursor() as each:
         each.execute(_END_SOME, values)
         number, done, sent = each.fetchone() or (0, 0, 0)
-    if number:
-        counter = {State.FAILED: "failed", State.STOPPED: "stopped"}[state]
-        Execution.objects.filter(pk=execution_id).update(
-            **{counter: F(counter) + number}, bytes_done=F("bytes_done") + done, bytes_sent=F("bytes_sent") + sent
-        )
+    claims.count(execution_id, state, number, done, sent)
     return int(number)
 
 

@@ -34,9 +34,13 @@ WITH lost AS (
         text = CASE WHEN lost.attempts < %(lives)s THEN %(lost)s ELSE %(worn)s END,
         ended_at = CASE WHEN lost.attempts < %(lives)s THEN NULL ELSE now() END,
         worker = '', lease_until = NULL, sent_at = NULL, not_before = now()
-    FROM lost WHERE t.id = lost.id RETURNING t.execution_id, t.state
+    FROM lost WHERE t.id = lost.id RETURNING t.execution_id, t.state, t.bytes_done, t.bytes_sent
+), failed AS (
+    SELECT execution_id, count(*) AS number, sum(bytes_done)::bigint AS done, sum(bytes_sent)::bigint AS sent
+    FROM moved WHERE state = 'Failed' GROUP BY execution_id
 )
-SELECT execution_id, count(*) FILTER (WHERE state = 'Failed') FROM moved GROUP BY execution_id
+SELECT m.execution_id, coalesce(f.number, 0), coalesce(f.done, 0), coalesce(f.sent, 0)
+FROM (SELECT DISTINCT execution_id FROM moved) m LEFT JOIN failed f USING (execution_id)
 """
 
 
@@ -69,9 +73,8 @@ def take_over() -> int:
     with connection.cursor() as cursor:
         cursor.execute(_TAKE_OVER, values)
         found = cursor.fetchall()
-    for execution_id, failed in found:
-        if failed:
-            claims.count(execution_id, State.FAILED, number=failed)
+    for execution_id, *failed in found:
+        claims.count(execution_id, State.FAILED, *failed)
     return len(found)
 
 
@@ -116,14 +119,14 @@ def _tend(execution: Execution, lost: float | None) -> None:
 
 
 def _waits_for_planning(execution: Execution, lost: float) -> bool:
-    if execution.attempts >= claims.LIVES:
-        gone = Execution.objects.filter(pk=execution.pk, planned=False, lease_until__lt=Now())
-        claims.release_planning(gone, planned=True, state=State.FAILED, text=f"planning: {_WORN_OUT}")
-        return False
-    waiting = Execution.objects.filter(pk=execution.pk, planned=False, not_before__lte=Now())
-    claims.release_planning(waiting.filter(lease_until__lt=Now()).exclude(planner=""))
+    unplanned = Execution.objects.filter(pk=execution.pk, planned=False)
+    dead = unplanned.filter(lease_until__lt=Now()).exclude(planner="")
+    if execution.attempts < claims.LIVES:
+        claims.release_planning(dead)
+    else:
+        claims.release_planning(dead, planned=True, state=State.FAILED, text=f"planning: {_WORN_OUT}")
     unsent = Q(sent_at=None) | Q(sent_at__lt=Now() - timedelta(seconds=lost))
-    return waiting.filter(unsent, planner="").exists()
+    return unplanned.filter(unsent, planner="", not_before__lte=Now()).exists()
 
 
 def forget() -> int:

@@ -118,6 +118,17 @@ def test_patience_ends_and_a_retry_begins_it_anew(bench, waiting, remote, settin
     assert bench.seen(waiting).state == State.SUCCEED
 
 
+def test_patience_does_not_end_for_a_site_that_is_back(bench, waiting, remote, settings):
+    bench.sweep()
+    remote.start()
+    assert look(bench) is None
+    Execution.objects.update(waits_since=Now() - settings.REPLICATION_PATIENCE - timedelta(seconds=1))
+    Task.objects.update(not_before=Now())
+    bench.sweep()
+    bench.work()
+    assert (bench.seen(waiting).state, bench.seen(waiting).failed) == (State.SUCCEED, 0)
+
+
 def test_a_planning_waits_too_and_is_given_up_in_the_end(bench, remote, settings):
     fill(remote.url, "far/app", image(tag="v1"))
     policy = bench.policy(source=bench.endpoint(remote.url), names="far/**", namespace=f"near{unique()}")

@@ -7,6 +7,8 @@ import pytest
 from django.db import connection
 from django.db.models.functions import Now
 
+from audit import Context
+from rbac.actors import SYSTEM
 from replication import claims, executions, running, sweeper
 from replication.journal import Journal
 from replication.models import Execution, LogLine, State, Task
@@ -88,6 +90,51 @@ def test_a_task_that_loses_worker_after_worker_is_given_up_in_the_end(bench, tas
     ended = bench.seen(task.execution)
     assert (ended.state, ended.failed) == (State.FAILED, 1)
     assert "memory" in Task.objects.get(pk=task.pk).text
+
+
+def test_the_bytes_of_a_task_that_is_given_up_count_until_it_is_tried_again(bench, task):
+    claims.take(task.pk, worker().claim)
+    Task.objects.filter(pk=task.pk).update(attempts=claims.LIVES, bytes_done=70, bytes_sent=50)
+    expire(task)
+    bench.sweep()
+    ended = bench.seen(task.execution)
+    assert (ended.bytes_done, ended.bytes_sent) == (70, 50)
+    executions.retry(ended, actor=SYSTEM, context=Context())
+    again = bench.seen(task.execution)
+    assert (again.bytes_done, again.bytes_sent) == (0, 0)
+
+
+def test_the_size_of_a_task_is_told_by_the_one_who_has_it_alone(task):
+    dead = claims.take(task.pk, worker().claim)
+    expire(task)
+    heir = claims.take(task.pk, worker().claim)
+    assert dead is not None
+    assert heir is not None
+    claims.resize(dead, 1000)
+    claims.resize(heir, 1000)
+    assert (Task.objects.get().bytes_total, Execution.objects.get().bytes_total) == (1000, 1000)
+
+
+def test_a_planning_that_failed_behind_lost_workers_is_not_forgotten(bench, remote, door):
+    door.push(image(tag="v1"))
+    execution = bench.start(bench.policy(destination=bench.endpoint(remote.url), names=door.repository))
+    bench.messages.clear()
+    Execution.objects.update(attempts=claims.LIVES, failures=1, sent_at=None)
+    bench.sweep()
+    bench.work()
+    assert bench.seen(execution).state == State.SUCCEED
+
+
+def test_a_planning_that_loses_worker_after_worker_is_given_up_in_the_end(bench, remote, door):
+    execution = bench.start(bench.policy(destination=bench.endpoint(remote.url), names=door.repository))
+    bench.messages.clear()
+    assert claims.take_planning(execution.pk, worker().claim)
+    Execution.objects.update(attempts=claims.LIVES, lease_until=Now() - timedelta(seconds=1))
+    bench.sweep()
+    bench.sweep()
+    ended = bench.seen(execution)
+    assert (ended.state, bench.messages) == (State.FAILED, [])
+    assert "memory" in ended.text
 
 
 def test_nothing_of_an_execution_that_is_to_stop_is_taken(bench, task):
