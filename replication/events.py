@@ -1,15 +1,18 @@
 """What happens here and policies follow: a row in the deed's own transaction, then an execution of each such policy.
 
 A deed pays for a row where a policy may follow it, and for nothing else: the broker isn't told. The sweeper looks for
-rows every third second, and carries out together what has happened since.
+rows every third second, and carries out together what has happened since. What a policy can't follow yet, as a site is
+away or its last execution goes on, waits as that policy's own, and is in nobody else's way.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from artifacts import changes, kinds
 from artifacts.changes import Change
@@ -20,10 +23,13 @@ from replication import absence, executions, here, policies
 from replication.errors import AlreadyRunning, PolicyDisabled, PolicyUnknown
 from replication.filters import Filters
 from replication.finding import Candidate, selected
-from replication.models import Event, Execution, Policy, Trigger
+from replication.models import Event, Execution, Policy, Postponed, Trigger
 
 BATCH = 100  # events of an execution
-_ROUNDS = 20  # batches in one pass
+_EACH = 5  # executions of one policy that a pass begins, of what is new and of what has waited each
+_OPEN = 20  # executions of one policy that go on, up to which what has waited is begun
+_LOOK, _ROUNDS = 500, 20  # new events looked at together, and how often in one pass
+_DROPPED = 10_000  # events in one pass
 _MOST = 1000  # artifacts that the events of one repository lead to
 
 FOLLOWED = "EXISTS (SELECT FROM replication_policy WHERE enabled AND trigger = 'event_based')"
@@ -56,91 +62,132 @@ def note(change: Change) -> None:
 
 
 def follow() -> int:
-    """Begin the executions that follow what has happened; how many those are."""
-    begun = 0
+    """Begin the executions that follow what has happened; how many those are. What a pass costs doesn't grow with what
+    waits."""
+    begun: Counter[int] = Counter()
     for _ in range(_ROUNDS):
-        fresh, started = _follow_fresh()
-        begun += started
-        if fresh < BATCH:
+        if _follow_fresh(begun) < _LOOK:
             break
-    return begun + sum(map(_follow_waiting, _free()))
+    _follow_postponed(begun)
+    return begun.total()
 
 
 @transaction.atomic
-def _follow_fresh() -> tuple[int, int]:
-    """Of some events that nobody has looked at: how many, and how many executions they lead to."""
-    rows = list(Event.objects.select_for_update(skip_locked=True).filter(waiting=None).order_by("pk")[:BATCH])
-    if not rows:
-        return 0, 0
-    started = 0
-    waiting: dict[int, list[int]] = {}
-    for policy in _following():
-        mine = [row for row in rows if _concerns(policy, row)]
-        if mine and _start(policy, mine):
-            started += 1
-        elif mine:
-            for row in mine:
-                waiting.setdefault(row.pk, []).append(policy.pk)
-    for row in rows:
-        if row.pk in waiting:
-            Event.objects.filter(pk=row.pk).update(waiting=waiting[row.pk])
-    Event.objects.filter(pk__in=[row.pk for row in rows if row.pk not in waiting]).delete()
-    return len(rows), started
+def _follow_fresh(begun: Counter[int]) -> int:
+    """Look at events that nobody has looked at, and how many those are. They are gone then: a policy that doesn't
+    follow them at once has them as its own."""
+    rows = list(Event.objects.select_for_update(skip_locked=True).order_by("pk")[:_LOOK])
+    following = _following() if rows else []
+    away = _held_up(following) if following else frozenset()
+    later: list[Postponed] = []
+    for policy in following:
+        mine = _of_concern(policy, rows)
+        most = 0 if policy.pk in away else _EACH - begun[policy.pk]
+        settled = _begin(policy, mine, most, begun)
+        later += [Postponed(policy=policy, event=item) for item in mine[settled:]]
+    Postponed.objects.bulk_create(later, batch_size=_LOOK)
+    Event.objects.filter(pk__in=[row.pk for row in rows]).delete()
+    return len(rows)
 
 
 def _following() -> list[Policy]:
     return list(Policy.objects.filter(enabled=True, trigger=Trigger.EVENT_BASED, source=None).order_by("pk"))
 
 
-def _free() -> list[int]:
-    """Policies for which events wait and of which nothing goes on; some may have been deleted since."""
+def _held_up(policies: Sequence[Policy]) -> frozenset[int]:
+    some = Policy.objects.filter(pk__in=[policy.pk for policy in policies])
+    return frozenset(absence.held_up(some).values_list("pk", flat=True))
+
+
+def _of_concern(policy: Policy, rows: Sequence[Event]) -> list[dict[str, Any]]:
+    """Those events that the policy follows, as an execution has them."""
+    filters = policies.filters_of(policy)
+    return [
+        _written(row)
+        for row in rows
+        if (row.kind != changes.DELETE or policy.deletion) and filters.takes_repository(row.repository)
+    ]
+
+
+def _follow_postponed(begun: Counter[int]) -> None:
+    """Begin what policies couldn't when it happened, and drop what they don't follow any more."""
+    waiting = _with_postponed()
+    if not waiting:
+        return
+    following = [policy for policy in _following() if policy.pk in waiting]
+    for policy_id in waiting.difference(policy.pk for policy in following):
+        _drop(policy_id)
+    away = _held_up(following)
+    going = _going(following)
+    for policy in following:
+        room = (1 if policy.single_active else _OPEN) - going[policy.pk]
+        if policy.pk not in away and room > 0:
+            _follow_next(policy, min(room, _EACH), begun)
+
+
+# From one policy to the next by the index: how many events each has is never looked at.
+_WITH_POSTPONED = """
+WITH RECURSIVE waiting AS (
+    SELECT min(policy_id) AS policy FROM replication_postponed
+    UNION ALL
+    SELECT (SELECT min(p.policy_id) FROM replication_postponed p WHERE p.policy_id > waiting.policy)
+    FROM waiting WHERE waiting.policy IS NOT NULL
+)
+SELECT policy FROM waiting WHERE policy IS NOT NULL
+"""
+
+
+def _with_postponed() -> set[int]:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT DISTINCT unnest(waiting) FROM replication_event WHERE waiting IS NOT NULL")
-        wanted = [policy for (policy,) in cursor.fetchall()]
-    if not wanted:
-        return []
-    running = Execution.objects.filter(policy__in=wanted, ended_at=None).values_list("policy", flat=True)
-    held_up = absence.held_up(Policy.objects.filter(pk__in=wanted)).values_list("pk", flat=True)
-    return sorted(set(wanted).difference(running, held_up))
+        cursor.execute(_WITH_POSTPONED)
+        return {policy for (policy,) in cursor.fetchall()}
+
+
+def _going(following: Sequence[Policy]) -> Counter[int]:
+    """How many executions of each go on."""
+    running = Execution.objects.filter(policy__in=following, ended_at=None)
+    return Counter(running.values_list("policy", flat=True))
+
+
+def _postponed(policy_id: int) -> QuerySet[Postponed]:
+    """In their order. A range, and no equality: by that PostgreSQL may walk through the events of all policies."""
+    return Postponed.objects.filter(policy__gte=policy_id, policy__lte=policy_id).order_by("policy_id", "pk")
 
 
 @transaction.atomic
-def _follow_waiting(policy_id: int) -> int:
-    """Begin what a policy couldn't while its last execution went on, and drop what it doesn't follow any more."""
-    waiting = Event.objects.select_for_update(skip_locked=True).filter(waiting__contains=[policy_id])
-    rows = list(waiting.order_by("pk")[:BATCH])
-    policy = Policy.objects.filter(pk=policy_id, enabled=True, trigger=Trigger.EVENT_BASED).first()
-    if not rows or (policy is not None and not _start(policy, rows)):
-        return 0
-    for row in rows:
-        row.waiting = [each for each in row.waiting or () if each != policy_id]
-        row.save(update_fields=["waiting"]) if row.waiting else row.delete()
-    return int(policy is not None)
+def _follow_next(policy: Policy, most: int, begun: Counter[int]) -> None:
+    """Begin up to so many executions of what a policy has waiting."""
+    rows = list(_postponed(policy.pk)[: most * BATCH])
+    settled = _begin(policy, [row.event for row in rows], most, begun)
+    Postponed.objects.filter(pk__in=[row.pk for row in rows[:settled]]).delete()
 
 
-def _concerns(policy: Policy, row: Event) -> bool:
-    return (row.kind != changes.DELETE or policy.deletion) and policies.filters_of(policy).takes_repository(
-        row.repository
-    )
+def _drop(policy_id: int) -> None:
+    """Some of what a policy that follows no events any more has waiting."""
+    some = list(_postponed(policy_id).values_list("pk", flat=True)[:_DROPPED])
+    Postponed.objects.filter(pk__in=some).delete()
 
 
-def _start(policy: Policy, rows: Sequence[Event]) -> bool:
-    """Whether the rows are settled for the policy: it follows them now, or never will."""
-    if absence.held_up(Policy.objects.filter(pk=policy.pk)).exists():
-        return False
+def _begin(policy: Policy, items: list[dict[str, Any]], most: int, begun: Counter[int]) -> int:
+    """Begin up to so many executions; how many of the events are settled by that, from the first on."""
+    settled = 0
+    for start in range(0, len(items), BATCH)[: max(most, 0)]:
+        if not _start(policy, items[start : start + BATCH], begun):
+            break
+        settled = start + BATCH
+    return settled
+
+
+def _start(policy: Policy, items: list[dict[str, Any]], begun: Counter[int]) -> bool:
+    """Whether the events are settled for the policy: it follows them now, or never will."""
     try:
         with transaction.atomic():
-            executions.start(
-                policy,
-                trigger=Trigger.EVENT_BASED,
-                actor=SYSTEM,
-                context=Context(),
-                event=[_written(row) for row in rows],
-            )
+            executions.start(policy, trigger=Trigger.EVENT_BASED, actor=SYSTEM, context=Context(), event=items)
     except AlreadyRunning:
         return False
     except (PolicyDisabled, PolicyUnknown):
         return True
+    begun[policy.pk] += 1
     return True
 
 

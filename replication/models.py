@@ -269,7 +269,7 @@ class Absence(models.Model):
 
 
 class Event(models.Model):
-    """Something happened here that policies may follow; written in its transaction, gone when they have.
+    """Something happened here that policies may follow; written in its transaction, gone when it was looked at.
 
     What is deleted can't be looked up any more: so its types and its labels stand here.
     """
@@ -282,10 +282,20 @@ class Event(models.Model):
     resource_type = models.TextField(
         blank=True, default="", help_text="of what was deleted: its media and artifact type"
     )
-    waiting = ArrayField(
-        models.BigIntegerField(), null=True, help_text="policies that follow it later; null: not looked at yet"
-    )
     at = models.DateTimeField(default=timezone.now)
 
     def __str__(self) -> str:
         return f"{self.kind} {self.repository}@{self.digest}"
+
+
+class Postponed(models.Model):
+    """An event that a policy follows later: one of its sites is away, or it has enough to do."""
+
+    policy = models.ForeignKey(Policy, on_delete=models.CASCADE, related_name="+", db_index=False)
+    event = models.JSONField(help_text="as an execution has it: see events")
+
+    class Meta:
+        indexes = [models.Index(fields=["policy", "id"], name="postponed_of_policy")]
+
+    def __str__(self) -> str:
+        return f"{self.event['kind']} {self.event['repository']} for {self.policy_id}"

@@ -9,7 +9,7 @@ from audit import Context
 from oci.listener import Reply
 from rbac.actors import SYSTEM
 from replication import absence, claims, executions, health
-from replication.models import Absence, Event, Execution, LogLine, State, Task
+from replication.models import Absence, Event, Execution, LogLine, Postponed, State, Task
 from tests.door import Door, image, unique
 from tests.replication.conftest import fill
 from tests.replication.test_executions import stop
@@ -163,7 +163,7 @@ def test_what_happens_meanwhile_is_followed_when_it_is_back_and_never_given_up(b
     door.push(image(tag="v2"))
     bench.sweep()
     assert bench.seen(execution).state == State.IN_PROGRESS
-    assert set(Event.objects.values_list("waiting__0", flat=True)) == {policy.pk}
+    assert set(Postponed.objects.values_list("policy", flat=True)) == {policy.pk}
     assert Execution.objects.count() == 1
     remote.start()
     assert look(bench) is None

@@ -1,11 +1,16 @@
 """What happens here is followed: pushes, tags and deletions, by those policies that want them and nobody else."""
 
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models.functions import Now
+
 from artifacts import copying, manifests, repositories, tagging
 from audit import Context
 from oci.digest import Digest
 from rbac.actors import SYSTEM
 from replication import events
-from replication.models import Event, Execution, State, Task, Trigger
+from replication.models import Absence, Event, Execution, Policy, Postponed, State, Task, Trigger
 from tests.door import image, unique
 from tests.flows.content import Content
 from tests.people import CONTEXT, make_project
@@ -155,11 +160,95 @@ def test_events_of_a_policy_that_runs_alone_wait_for_its_last_execution(bench, f
     door.push(image(tag="v2"))
     bench.sweep()
     assert Execution.objects.filter(policy=policy).count() == 1
-    assert Event.objects.exclude(waiting=None).exists()
+    assert Postponed.objects.filter(policy=policy).exists()
     bench.work()
     settle(bench)
     assert set(remote.repositories[door.repository].tags) == {"v1", "v2"}
     assert not Event.objects.exists()
+
+
+def test_what_has_waited_is_followed_although_newer_executions_go_on(bench, follow, remote, door):
+    policy = follow()
+    away = Absence.objects.create(endpoint=policy.destination, since=Now(), tries=1, look_at=Now(), text="")
+    door.push(image(tag="v1"))
+    assert settle(bench) == []
+    away.delete()
+    bench.start(policy)
+    settle(bench)
+    assert set(remote.repositories[door.repository].tags) == {"v1"}
+    assert not Postponed.objects.exists()
+
+
+def test_what_waits_for_a_policy_that_is_disabled_is_dropped_whether_or_not_its_site_is_away(bench, follow, door):
+    policy = follow()
+    Absence.objects.create(endpoint=policy.destination, since=Now(), tries=1, look_at=Now(), text="")
+    door.push(image(tag="v1"))
+    events.follow()
+    assert Postponed.objects.filter(policy=policy).exists()
+    Policy.objects.update(enabled=False)
+    events.follow()
+    assert not Postponed.objects.exists()
+
+
+_POSTPONE = """
+INSERT INTO replication_postponed (policy_id, event) SELECT %s, jsonb_build_object(
+    'kind', 'push', 'repository', 'far/app', 'digest', '', 'tags', jsonb_build_array('v' || n), 'labels', '[]'::jsonb,
+    'types', ''
+) FROM generate_series(1, %s) AS n
+"""
+_READ = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'replication_postponed'"
+
+
+def rows_read_by_a_pass() -> Any:
+    """How many, of the events that wait. PostgreSQL counts them within a transaction."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        events.follow()
+        cursor.execute(_READ)
+        return cursor.fetchall()[0][0]
+
+
+def test_a_pass_costs_the_same_however_many_events_wait_and_others_are_followed_at_once(bench, follow, remote, door):
+    far, near = follow(names="far/**"), follow()
+    away = Absence.objects.create(endpoint=far.destination, since=Now(), tries=1, look_at=Now(), text="")
+    with connection.cursor() as cursor:
+        cursor.execute(_POSTPONE, [far.pk, 20_000])
+        cursor.execute(_POSTPONE, [near.pk, 1])
+        cursor.execute("ANALYZE replication_postponed")
+    door.push(image(tag="v1"))
+    assert rows_read_by_a_pass() < 20
+    bench.work()
+    assert set(remote.repositories[door.repository].tags) == {"v1"}
+    away.delete()
+    assert rows_read_by_a_pass() < 2000
+    begun = Execution.objects.filter(policy=far)
+    assert {len(execution.event or []) for execution in begun} == {events.BATCH}
+    assert Postponed.objects.filter(policy=far).count() == 20_000 - begun.count() * events.BATCH
+
+
+def test_a_flood_that_one_policy_follows_keeps_none_from_another(bench, follow, remote, door, monkeypatch):
+    monkeypatch.setattr(events, "BATCH", 1)
+    monkeypatch.setattr(events, "_EACH", 2)
+    flooded, other = follow(names="flood/**"), follow()
+    with connection.cursor() as cursor:
+        cursor.execute(_FLOOD, [30])
+    door.push(image(tag="v1"))
+    events.follow()
+    assert Execution.objects.filter(policy=other).exists()
+    assert 0 < Execution.objects.filter(policy=flooded).count() <= 4
+    for _ in range(30):
+        events.follow()
+        Execution.objects.update(ended_at=Now())
+    assert not Postponed.objects.exists()
+    followed = [
+        event["tags"] for execution in Execution.objects.filter(policy=flooded) for event in execution.event or []
+    ]
+    assert sorted(followed) == sorted([[f"v{number}"] for number in range(1, 31)])
+
+
+_FLOOD = """
+INSERT INTO replication_event (kind, repository, digest, tags, labels, resource_type, at)
+SELECT 'push', 'flood/app', '', ARRAY['v' || n], '{}', '', now() FROM generate_series(1, %s) AS n
+"""
 
 
 def test_what_comes_from_elsewhere_is_followed_on_and_goes_round_in_no_circle(bench, follow, remote, door):

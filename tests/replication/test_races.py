@@ -17,7 +17,7 @@ from replication.adapters.base import Listed
 from replication.copying import Copy
 from replication.errors import PolicyInUse
 from replication.journal import Journal
-from replication.models import Event, Execution, LogLine, State, Task
+from replication.models import Execution, LogLine, Postponed, State, Task
 from replication.policies import Content
 from replication.pulse import _beat
 from replication.work import Work
@@ -73,18 +73,19 @@ def test_a_task_that_comes_late_brings_back_no_tag_that_was_deleted_since(bench,
     assert "v1" not in getattr(remote.repositories.get(door.repository), "tags", {})
 
 
-def test_events_that_wait_for_a_policy_that_is_gone_hold_up_no_others(bench, follow, door, monkeypatch):
-    monkeypatch.setattr(events, "BATCH", 2)
+def postpone(policy, repository: str, *, number: int = 1) -> None:
+    item = {"kind": "push", "repository": repository, "digest": f"sha256:{'a' * 64}", "tags": [], "labels": []}
+    Postponed.objects.bulk_create(Postponed(policy=policy, event=item | {"types": ""}) for _ in range(number))
+
+
+def test_events_that_wait_for_a_policy_that_is_gone_go_with_it(bench, follow, door):
     gone, stays = follow(single_active=True), follow(single_active=True)
-    Event.objects.bulk_create(
-        Event(kind="push", repository=door.repository, digest=f"sha256:{'a' * 64}", waiting=[gone.pk]) for _ in range(3)
-    )
-    Event.objects.create(kind="push", repository=door.repository, digest=f"sha256:{'b' * 64}", waiting=[stays.pk])
+    postpone(gone, door.repository, number=3)
+    postpone(stays, door.repository)
     policies.delete(gone.pk, actor=SYSTEM, context=Context())
-    for _ in range(4):
-        bench.sweep()
-        bench.work()
-    assert not Event.objects.exists()
+    bench.sweep()
+    bench.work()
+    assert not Postponed.objects.exists()
     assert Execution.objects.filter(policy=stays).exists()
 
 
@@ -92,12 +93,11 @@ def test_events_that_wait_for_one_policy_hold_up_no_other(bench, follow, door, m
     monkeypatch.setattr(events, "BATCH", 2)
     slow, free = follow(single_active=True), follow(single_active=True)
     bench.start(slow)
-    Event.objects.bulk_create(
-        Event(kind="push", repository=door.repository, digest=f"sha256:{'a' * 64}", waiting=[slow.pk]) for _ in range(3)
-    )
-    Event.objects.create(kind="push", repository=door.repository, digest=f"sha256:{'b' * 64}", waiting=[free.pk])
+    postpone(slow, door.repository, number=3)
+    postpone(free, door.repository)
     bench.sweep()
     assert Execution.objects.filter(policy=free).exists()
+    assert Postponed.objects.filter(policy=slow).count() == 3
 
 
 def test_lines_that_cannot_be_written_cost_no_lease(bench, follow, door):
