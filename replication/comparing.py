@@ -1,8 +1,9 @@
-"""What of a batch the destination lacks; what it has already needs no task."""
+"""What of a repository the destination lacks; what it has already needs no task."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, islice
@@ -62,30 +63,40 @@ def _some(site: Site, repository: str) -> list[Listed] | None:
     return None if listed is None else list(islice(listed, _MOST_KNOWN + 1))
 
 
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """What is compared, and how. With `sizing`, what differs is sized exactly; `sized`: the blobs that were counted."""
+
+    source: Site
+    destination: Site
+    work: Work
+    override: bool
+    sizing: bool = False
+    pool: Executor = field(default_factory=connecting.threads)
+    sized: set[Digest] = field(default_factory=set)
+
+
 class Comparison:
-    """Of a source with a destination, repository by repository. With `sizing`, what differs is sized exactly."""
+    """Of a repository at the source with its counterpart at the destination, batch by batch."""
 
-    def __init__(self, source: Site, destination: Site, work: Work, *, override: bool, sizing: bool) -> None:
-        self.source, self.destination, self.override = source, destination, override
-        self.pool, self.work, self.sizing = connecting.threads(), work, sizing
-        self._sized: set[Digest] = set()
-
-    def begin(self, repository: str, destination: str) -> None:
-        self._repository, self._target = repository, destination
+    def __init__(self, sides: Sides, repository: str, target: str) -> None:
+        self.repository, self.target = repository, target
+        self._sides, self._pool, self._work = sides, sides.pool, sides.work
+        self._source, self._destination = sides.source, sides.destination
         self._listing: _Known | None = None
         self._unreferred: bool | None = None
 
     @property
     def _known(self) -> _Known:
         if self._listing is None:
-            self._listing = _Known(self.destination, self._target)
+            self._listing = _Known(self._destination, self.target)
         return self._listing
 
     def expected(self, tags: Sequence[str]) -> dict[str, Digest]:
         """What the destination has under these tags, where it was listed: the source may well have the same."""
         try:
-            if self.destination.is_quick:
-                known = self.destination.tags_on(self._target, dict.fromkeys(tags, NOTHING))
+            if self._destination.is_quick:
+                known = self._destination.tags_on(self.target, dict.fromkeys(tags, NOTHING))
             else:
                 known = self._known.tags
         except RegistryError as error:
@@ -96,9 +107,9 @@ class Comparison:
         """Have the destination asked for a batch in the background; `of` is what comes of it. Raises Trouble of it."""
         known = self._listed_whole()
         if known is not None:
-            return self.pool.map(partial(self._listed, self._target, known), batch)
+            return self._pool.map(partial(self._listed, known), batch)
         parts = [batch[start : start + _PART] for start in range(0, len(batch), _PART)]
-        return chain.from_iterable(self.pool.map(partial(self._told, self._target), parts))
+        return chain.from_iterable(self._pool.map(self._told, parts))
 
     def of(self, batch: Sequence[Candidate], asked: Asked) -> Compared:
         """Raises Trouble of the destination, and what the source does."""
@@ -115,7 +126,7 @@ class Comparison:
                 result.unchanged += 1
             else:
                 result.differing.append(candidate)
-        if self.sizing:
+        if self._sides.sizing:
             for candidate in result.differing:
                 self._size(candidate)
         return result
@@ -123,28 +134,28 @@ class Comparison:
     def _listed_whole(self) -> _Known | None:
         """All that the destination has, where it lists it and isn't asked as quickly."""
         try:
-            return self._known if not self.destination.is_quick and self._known.is_whole else None
+            return self._known if not self._destination.is_quick and self._known.is_whole else None
         except RegistryError as error:
             raise self._trouble(error) from error
 
     def _trouble(self, error: RegistryError) -> Trouble:
-        return Trouble(DESTINATION, self.destination.name, f"looking up {self._target}", error)
+        return Trouble(DESTINATION, self._destination.name, f"looking up {self.target}", error)
 
-    def _listed(self, target: str, known: _Known, candidate: Candidate) -> There:
+    def _listed(self, known: _Known, candidate: Candidate) -> There:
         if candidate.tags:
             return {tag: known.tags.get(tag) for tag in candidate.tags}
         if candidate.digest in known.digests:
             return {"": candidate.digest}
-        return {"": resolved(self.destination, target, candidate.digest)}  # some list only what has tags
+        return {"": resolved(self._destination, self.target, candidate.digest)}  # some list only what has tags
 
-    def _told(self, target: str, part: Sequence[Candidate]) -> list[There]:
-        self.work.check()
+    def _told(self, part: Sequence[Candidate]) -> list[There]:
+        self._work.check()
         expected = {tag: candidate.digest for candidate in part for tag in candidate.tags}
         nothing: Mapping[str, Digest | None] = {}
-        there = unless_hidden(lambda: self.destination.tags_on(target, expected), nothing)
+        there = unless_hidden(lambda: self._destination.tags_on(self.target, expected), nothing)
         return [
             {tag: there.get(tag) for tag in candidate.tags}
-            or {"": resolved(self.destination, target, candidate.digest)}
+            or {"": resolved(self._destination, self.target, candidate.digest)}
             for candidate in part
         ]
 
@@ -153,7 +164,7 @@ class Comparison:
         taken = {tag for tag in differing if there[tag] is not None}
         if not differing:
             same.append(candidate)
-        elif not self.override and taken == differing:
+        elif not self._sides.override and taken == differing:
             result.left += 1
             result.unchanged += 1
         else:
@@ -163,26 +174,26 @@ class Comparison:
         """Whether all that refers to them is there too."""
         doubtful = [each for each in same if each.has_referrers is not False]
         if doubtful and self._unreferred is None:
-            self._unreferred = self.source.has_none_referring(self._repository, doubtful[0].digest)
+            self._unreferred = self._source.has_none_referring(self.repository, doubtful[0].digest)
         if self._unreferred:
             return [True] * len(same)
-        hanging = dict(zip(map(id, doubtful), self.pool.map(self._may_hang, doubtful), strict=True))
+        hanging = dict(zip(map(id, doubtful), self._pool.map(self._may_hang, doubtful), strict=True))
         return [not hanging.get(id(each), False) or self._is_whole(each) for each in same]
 
     def _may_hang(self, candidate: Candidate) -> bool:
         """Whether anything may refer to it, or to a part of it."""
-        self.work.check()
+        self._work.check()
         if candidate.has_referrers:
             return True
-        found = self.source.resolve(self._repository, candidate.digest)
+        found = self._source.resolve(self.repository, candidate.digest)
         if found is None or found.media_type in oci_manifest.INDEX_TYPES:
             return True
-        if next(iter(self.source.referrers(self._repository, candidate.digest)), None) is not None:
+        if next(iter(self._source.referrers(self.repository, candidate.digest)), None) is not None:
             return True
-        return bool(self.source.belongings(self._repository, [candidate.digest]))
+        return bool(self._source.belongings(self.repository, [candidate.digest]))
 
     def _graph(self, candidate: Candidate) -> Graph:
-        return graph.collect(self.source, self._repository, candidate.digest, self.pool, self.work.check)
+        return graph.collect(self._source, self.repository, candidate.digest, self._pool, self._work.check)
 
     def _is_whole(self, candidate: Candidate) -> bool:
         try:
@@ -190,7 +201,7 @@ class Comparison:
         except (Vanished, ManifestInvalid):
             return False  # its task says so
         references: list[Digest | str] = [*found.nodes, *found.belongings]
-        there = self.pool.map(lambda each: resolved(self.destination, self._target, each), references)
+        there = self._pool.map(lambda each: resolved(self._destination, self.target, each), references)
         return all(digest is not None for digest in there)
 
     def _size(self, candidate: Candidate) -> None:
@@ -200,14 +211,14 @@ class Comparison:
         except (Vanished, ManifestInvalid) as error:
             candidate.text = str(error)
             return
-        there = self.pool.map(lambda each: resolved(self.destination, self._target, each), found.nodes)
+        there = self._pool.map(lambda each: resolved(self._destination, self.target, each), found.nodes)
         lacking = [digest for digest, known in zip(found.nodes, there, strict=True) if known is None]
         blobs = {blob: size for digest in lacking for blob, size in found.nodes[digest].blobs.items()}
-        wanted = [blob for blob in blobs if blob not in self._sized]
+        wanted = [blob for blob in blobs if blob not in self._sides.sized]
         nothing: set[Digest] = set()
-        has = unless_hidden(lambda: held(self.destination, self._target, wanted, self.pool), nothing)
+        has = unless_hidden(lambda: held(self._destination, self.target, wanted, self._pool), nothing)
         absent = [blob for blob in wanted if blob not in has]
-        if len(self._sized) < _MOST_SIZED:
-            self._sized.update(wanted)
+        if len(self._sides.sized) < _MOST_SIZED:
+            self._sides.sized.update(wanted)
         candidate.size = sum(blobs[blob] for blob in absent) + sum(found.nodes[digest].size for digest in lacking)
         candidate.text = f"would be copied: {len(absent)} blob(s), {size_words(candidate.size)}"

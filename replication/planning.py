@@ -8,8 +8,10 @@ order then, or without that place, is gone through from its beginning: what has 
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import NamedTuple
 
 from django.db import connection, transaction
@@ -19,7 +21,7 @@ from django.db.models.functions import Now
 from oci.errors import Denied, NameInvalid, RegistryError, Unauthorized
 from oci.transport import OffLimits
 from replication import absence, claims, connecting, dispatch, events, executions, policies
-from replication.comparing import Asked, Comparison
+from replication.comparing import Asked, Comparison, Sides
 from replication.cursor import REFUSED, Place, refused
 from replication.failures import SOURCE, Trouble, told
 from replication.finding import Candidate, Shelf, candidates
@@ -30,7 +32,12 @@ from replication.sites import Site
 from replication.work import Halted, Work
 
 BATCH = 500  # artifacts
+AHEAD = 4  # batches that sites are asked about while one is written
 _OF_ONE = (Denied, NameInvalid, Unauthorized)  # what a registry answers of one repository, others being well
+
+
+Step = Callable[[], None]
+"""What is to be done with what a site was asked: in its order, each with where the list is then."""
 
 
 class Draft(NamedTuple):
@@ -95,20 +102,28 @@ class Planner:
         self.filters = policies.filters_of(self.policy)
         self.place = Place.parse(execution.cursor)
         self.begun_anew = False  # what was planned before comes again
-        self.pool = connecting.threads()
-        self.comparison = Comparison(source, destination, work, override=self.policy.override, sizing=execution.dry_run)
+        self.sides = Sides(source, destination, work, override=self.policy.override, sizing=execution.dry_run)
+        self.refused = ""  # the repository that was lately
 
     def run(self) -> None:
         """Raises Halted, Trouble, and what the database does."""
-        try:
-            if not self.place.listed:
-                for repository in _from(self.place.repository, self._repositories, self._begin_anew):
-                    self._repository(repository)
-        except RegistryError as error:
-            raise self._trouble("listing what is to be replicated", error) from error
+        if not self.place.listed:
+            self._take(self._all())
         if self.place.again:
             self._repeat()
         self._finish()
+
+    def _take(self, steps: Iterator[Step]) -> None:
+        for step in _ahead(steps):
+            self.work.check()
+            step()
+
+    def _all(self) -> Iterator[Step]:
+        try:
+            for repository in _from(self.place.repository, self._repositories, self._begin_anew):
+                yield from self._steps(repository)
+        except RegistryError as error:
+            yield partial(self._give_up, "", error)
 
     def _begin_anew(self) -> None:
         self.begun_anew = True
@@ -127,26 +142,38 @@ class Planner:
             self.place = Place(left=self.place.left, again=True, listed=True)
         left = refused(self.execution).filter(source__gte=self.place.repository)
         for name in left.order_by("source").values_list("source", flat=True):
-            if not self.filters.takes_repository(name) or self._repository(name):
+            self.refused = ""
+            if self.filters.takes_repository(name):
+                self._take(self._steps(name))
+            if self.refused != name:
                 self._pardon(name)
 
-    def _repository(self, repository: str) -> bool:
-        """Whether it could be planned: what is wrong with one repository keeps no other from it."""
+    def _steps(self, repository: str) -> Iterator[Step]:
+        """What is to be done for a repository. What is wrong with one keeps no other from it."""
         self.work.check()
         try:
             destination = policies.destination_of(self.policy, repository)
         except NameInvalid as error:
-            self._refuse(repository, error.message)
-            return False
+            yield partial(self._refuse, repository, error.message)
+            return
+        if self.policy.deletion and self.execution.event is not None:
+            gone = events.deleted(self.execution.event, repository, self.filters)
+            drafts = [Draft(repository, destination, each, operation=Operation.DELETION) for each in gone]
+            yield partial(self._commit, drafts, 0, repository, "")
+        comparison = Comparison(self.sides, repository, destination)
         try:
-            self._plan(repository, destination)
+            for batch in _batches(self._candidates(comparison)):
+                yield partial(self._plan, comparison, batch, comparison.ask(batch))
         except (RegistryError, Trouble) as error:
-            found = error if isinstance(error, Trouble) else self._trouble(f"listing {repository}", error)
-            if not isinstance(found.error, _OF_ONE) or isinstance(found.error, OffLimits):
-                raise
-            self._refuse(repository, str(found))
-            return False
-        return True
+            yield partial(self._give_up, repository, error)
+
+    def _give_up(self, repository: str, error: RegistryError | Trouble) -> None:
+        """Refuse the repository, if it is only that. Raises Trouble if it isn't."""
+        what = f"listing {repository or 'what is to be replicated'}"
+        found = error if isinstance(error, Trouble) else self._trouble(what, error)
+        if not repository or not isinstance(found.error, _OF_ONE) or isinstance(found.error, OffLimits):
+            raise found from found.error
+        self._refuse(repository, str(found))
 
     def _trouble(self, what: str, error: RegistryError) -> Trouble:
         return Trouble(SOURCE, self.source.name, what, error)
@@ -155,6 +182,7 @@ class Planner:
         draft = Draft(repository, repository, REFUSED, state=State.FAILED, text=plain(text))
         self._commit([draft], 0, repository, "")
         refused(self.execution).filter(source=repository).update(text=plain(text))
+        self.refused = repository
 
     @transaction.atomic
     def _pardon(self, repository: str) -> None:
@@ -164,55 +192,37 @@ class Planner:
         number, _ = refused(self.execution).filter(source=repository).delete()
         ours.update(total=F("total") - number, failed=F("failed") - number)
 
-    def _plan(self, repository: str, destination: str) -> None:
-        after = self.place.after if repository == self.place.repository else ""
-        if self.execution.event is not None:
-            self._delete(repository, destination)
-        self.comparison.begin(repository, destination)
-        for batch, asked in self._asked(_batches(self._candidates(repository, after))):
-            self.work.check()
-            found = self.comparison.of(batch, asked)
-            self.place.left += found.left
-            drafts = [self._draft(repository, destination, each, batch[0].key) for each in found.differing]
-            self._commit(drafts, found.unchanged, repository, batch[-1].key)
-
-    def _asked(self, batches: Iterator[list[Candidate]]) -> Iterator[tuple[list[Candidate], Asked]]:
-        """Each batch with what the destination says of it: it is asked for the next one meanwhile."""
-        before = None
+    def _plan(self, comparison: Comparison, batch: Sequence[Candidate], asked: Asked) -> None:
+        repository, destination = comparison.repository, comparison.target
+        if repository == self.refused:
+            return
         try:
-            for batch in batches:
-                ahead = batch, self.comparison.ask(batch)
-                if before is not None:
-                    yield before
-                before = ahead
-        except (RegistryError, Trouble):  # of the list, behind what it gave
-            if before is not None:
-                yield before
-            raise
-        if before is not None:
-            yield before
+            found = comparison.of(batch, asked)
+        except (RegistryError, Trouble) as error:
+            self._give_up(repository, error)
+            return
+        self.place.left += found.left
+        drafts = [self._draft(repository, destination, each, batch[0].key) for each in found.differing]
+        self._commit(drafts, found.unchanged, repository, batch[-1].key)
 
     def _draft(self, repository: str, destination: str, each: Candidate, batch: str) -> Draft:
         kind = each.kind or "image"
         digest = str(each.digest)
         return Draft(repository, destination, digest, each.tags, batch, kind=kind, size=each.size, text=each.text)
 
-    def _candidates(self, repository: str, after: str) -> Iterator[Candidate]:
+    def _candidates(self, comparison: Comparison) -> Iterator[Candidate]:
+        repository = comparison.repository
         if self.execution.event is None:
-            shelf = Shelf(self.source, repository, self.pool, self.comparison.expected)
+            after = self.place.after if repository == self.place.repository else ""
+            shelf = Shelf(self.source, repository, self.sides.pool, comparison.expected)
             return candidates(shelf, self.filters, after=after)
         return events.candidates(self.execution.event, repository, self.filters)
-
-    def _delete(self, repository: str, destination: str) -> None:
-        if self.policy.deletion and self.execution.event is not None:
-            references = events.deleted(self.execution.event, repository, self.filters)
-            drafts = [Draft(repository, destination, each, operation=Operation.DELETION) for each in references]
-            self._commit(drafts, 0, repository, "")
 
     def _commit(self, drafts: Sequence[Draft], unchanged: int, repository: str, after: str) -> None:
         """Write a batch, if the planning is still ours. Raises Halted."""
         self.place.repository, self.place.after = repository, after
         with transaction.atomic():
+            connection.cursor().execute("SET LOCAL synchronous_commit TO off")  # it goes back as a whole, if at all
             ours = claims.planning(self.execution.pk, self.work.claim).filter(stop_asked=False)
             if not ours.update(cursor=str(self.place), unchanged=F("unchanged") + unchanged):
                 raise Halted
@@ -242,6 +252,16 @@ def _from(begun: str, names: Callable[[], Iterator[str]], anew: Callable[[], Non
                 return
         anew()
     yield from names()
+
+
+def _ahead(steps: Iterator[Step]) -> Iterator[Step]:
+    """The steps in their order, each taken when some behind it are known: so sites are asked for several at once."""
+    known: deque[Step] = deque()
+    for step in steps:
+        known.append(step)
+        if len(known) > AHEAD:
+            yield known.popleft()
+    yield from known
 
 
 def _batches(found: Iterator[Candidate]) -> Iterator[list[Candidate]]:

@@ -15,7 +15,7 @@ from projects.models import Label, Project
 from rbac.actors import SYSTEM
 from replication import claims, finding, planning
 from replication.adapters.base import Adapter, Listed
-from replication.comparing import Comparison
+from replication.comparing import Comparison, Sides
 from replication.cursor import Place
 from replication.finding import Candidate
 from replication.journal import Journal
@@ -102,7 +102,7 @@ def test_two_that_plan_the_same_execution_do_not_both_write(bench, many, pull, m
 def test_the_destination_is_asked_for_a_batch_ahead_and_what_a_broken_list_gave_is_planned(
     bench, door, remote, monkeypatch
 ):
-    """Each batch is compared after the next one was read; one that nothing comes behind, and one before a fault, too."""
+    """Each is compared after the next one was read; so is one that nothing comes behind, and one before a fault."""
     monkeypatch.setattr(planning, "BATCH", 2)
     policy = bench.policy(destination=bench.endpoint(remote.url), names=door.repository)
     for tag in "abcde":
@@ -303,8 +303,8 @@ def test_whatever_both_sides_have_what_differs_is_found_and_nothing_else(here, t
         for digest in dict.fromkeys(here.values())
     ]
     shelf = Shelf(there, lists=lists)
-    comparison = Comparison(shelf, shelf, Work(Journal(None)), override=override, sizing=False)  # type: ignore[arg-type]
-    comparison.begin("a/x", "b/x")
+    sides = Sides(shelf, shelf, Work(Journal(None)), override=override)  # type: ignore[arg-type]
+    comparison = Comparison(sides, "a/x", "b/x")
     found = comparison.of(batch, comparison.ask(batch))
     differing = {candidate.digest for candidate in found.differing}
     assert len(differing) + found.unchanged == len(batch)
