@@ -5,6 +5,7 @@ Names of repositories and references go in as they were parsed. Locations of upl
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 from urllib.parse import quote, urlencode
@@ -177,7 +178,9 @@ class RegistryClient:
             return False  # pushing to `name` may be what is refused: then an upload says so
         if answer.status == _CREATED:
             return True
-        self.cancel_upload(self._transport.location_in(answer), name)  # what a registry begins when it can't mount
+        # What a registry begins when it can't mount. Some let nobody end an upload: it ends there in time.
+        with suppress(RegistryError):
+            self.cancel_upload(self._transport.location_in(answer), name)
         return False
 
     def delete_blob(self, name: str, digest: Digest) -> bool:

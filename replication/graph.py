@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
+from itertools import islice
 
 from oci import manifest as oci_manifest
 from oci.client import FetchedManifest
@@ -85,24 +86,32 @@ def collect(site: Site, repository: str, root: Digest, pool: Executor, check: Ca
     graph, wave = Graph(root), {root: True}
     while wave:
         check()
-        fresh = _Fresh()
+        fresh = _Fresh(root)
         _look(graph, site, repository, wave, pool, fresh=fresh)
         wave = {digest: needed for digest, needed in fresh.needed.items() if digest not in graph.nodes}
         if len(graph.nodes) + len(wave) > MOST:
-            raise ManifestInvalid(f"more than {MOST} manifests hang on {root}: too many for one artifact")
+            raise _too_many(root)
     _prune(graph)
     return graph
+
+
+def _too_many(root: Digest) -> ManifestInvalid:
+    return ManifestInvalid(f"more than {MOST} manifests hang on {root}: too many for one artifact")
 
 
 class _Fresh:
     """Digests to look at next, and whether the artifact can't be without them."""
 
-    def __init__(self) -> None:
+    def __init__(self, root: Digest) -> None:
+        self.root = root
         self.needed: dict[Digest, bool] = {}
 
     def add(self, digests: Iterable[Digest], *, needed: bool) -> None:
+        """ManifestInvalid as soon as they are too many: a list of referrers may have no end."""
         for digest in digests:
             self.needed[digest] = needed or self.needed.get(digest, False)
+        if len(self.needed) > MOST:
+            raise _too_many(self.root)
 
 
 def _look(
@@ -116,7 +125,7 @@ def _look(
         elif needed:
             raise Vanished(f"{repository}@{digest} isn't at the source {site.name} any more")
     there = [digest for digest in wave if digest in graph.nodes]
-    for found in pool.map(lambda digest: list(site.referrers(repository, digest)), there):
+    for found in pool.map(lambda digest: list(islice(site.referrers(repository, digest), MOST + 1)), there):
         fresh.add(found, needed=False)
     tags = site.belongings(repository, there)
     graph.belongings.update(tags)

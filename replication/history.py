@@ -22,8 +22,10 @@ WHERE e.ended_at < now() - make_interval(days => %s) AND e.started_at < coalesce
 ORDER BY e.started_at LIMIT %s
 """
 _TASKS = """
-WITH gone AS (SELECT id FROM replication_task WHERE execution_id = ANY(%s) LIMIT %s),
-lines AS (DELETE FROM replication_logline WHERE task_id IN (SELECT id FROM gone))
+WITH gone AS (
+    SELECT t.id FROM replication_execution e JOIN replication_task t ON t.execution_id = e.id
+    WHERE e.id = ANY(%s) AND e.ended_at IS NOT NULL LIMIT %s
+), lines AS (DELETE FROM replication_logline WHERE task_id IN (SELECT id FROM gone))
 DELETE FROM replication_task WHERE id IN (SELECT id FROM gone)
 """
 

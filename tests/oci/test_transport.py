@@ -138,6 +138,13 @@ def test_a_blob_that_the_storage_lost_is_missing(memory, memory_client):
         memory_client.get_blob("p/r", digest)
 
 
+@pytest.mark.parametrize("status", [405, 500])
+def test_a_registry_that_ends_no_upload_fails_no_mount(memory, memory_client, status):
+    memory.guard = lambda call: Reply(status) if call.method == "DELETE" else None
+    assert memory_client.mount_blob("p/s", Digest.of(HELLO), "p/absent") is False
+    assert memory.calls[-1][0] == "DELETE"
+
+
 def test_all_is_sent_over_one_connection(memory, memory_client):
     digest = push(memory_client, LARGE)
     for _ in range(5):

@@ -1,5 +1,6 @@
 """What goes wrong on the way: it is made good, or said in words that a person can act on."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -7,12 +8,14 @@ import pytest
 from django.db import connection
 from django.db.models.functions import Now
 
-from artifacts import blobs
+from artifacts import blobs, manifests
 from audit import Context
 from configuration import values
+from oci.client import RegistryClient
 from oci.digest import Digest
 from oci.errors import Denied
 from oci.listener import Reply
+from oci.referrers import tag_of
 from oci.registry import MemoryRegistry
 from projects import quotas
 from projects.models import Project, Quota
@@ -290,3 +293,15 @@ def test_a_fault_while_referrers_are_listed_is_of_the_destination_and_passes(ben
     remote.guard = None
     again(bench)
     assert bench.seen(execution).state == State.SUCCEED
+
+
+def test_a_tag_for_referrers_that_is_on_something_else_becomes_their_list(bench, signed, remote):
+    policy, path = signed
+    remote.has_referrers = False
+    repository, signature = path.removeprefix("/v2/").split("/manifests/")
+    found = manifests.find(repository, Digest.parse(signature))
+    subject = Digest.parse(json.loads(bytes(found.payload))["subject"]["digest"])
+    fill(remote.url, repository, image(tag=tag_of(subject)))
+    assert bench.run(policy).state == State.SUCCEED
+    listed = RegistryClient(remote.url).referrers(repository, subject)
+    assert [str(each.digest) for each in listed] == [signature]

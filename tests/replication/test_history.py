@@ -49,3 +49,10 @@ def test_nothing_goes_where_all_is_to_be_kept(policy, settings):
     for days in range(100, 160):
         execution(policy, days)
     assert history.forget() == 0
+
+
+def test_one_that_is_tried_again_meanwhile_loses_nothing(policy):
+    old = execution(policy, 100)
+    Execution.objects.update(ended_at=None)
+    history._forget([old.pk])
+    assert (Execution.objects.count(), Task.objects.count(), LogLine.objects.count()) == (1, 1, 1)

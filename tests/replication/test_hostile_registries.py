@@ -1,17 +1,21 @@
 """Registries that answer anything, and addresses that are hardly any: each ends as an error in words."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oci.errors import RegistryError
+from oci.client import FetchedManifest
+from oci.digest import Digest
+from oci.errors import ManifestInvalid, RegistryError
 from oci.listener import Listener, Reply
-from replication import endpoints
+from replication import endpoints, graph
 from replication.adapters import Access, adapter, aws_ecr, docker_hub, github_ghcr, infos, reading
 from replication.endpoints import Settings
 from replication.errors import EndpointUnhealthy, InvalidEndpoint
+from tests.door import image
 
 _DIGEST = f"sha256:{'a' * 64}"
 ANSWERS = [
@@ -109,3 +113,32 @@ def test_what_is_read_as_a_url_can_be_called(text):
         found = adapter(kind, Access(url))
         _ = found.client, found.vendor_api(url)
         found.close()
+
+
+class Endless:
+    """A source of one image, to which ever more refers."""
+
+    name = "endless"
+
+    def __init__(self, image: FetchedManifest) -> None:
+        self.image, self.told = image, 0
+
+    def manifest(self, *_):
+        return self.image
+
+    def referrers(self, *_):
+        while True:
+            self.told += 1
+            yield Digest.of(str(self.told).encode())
+
+    def belongings(self, *_):
+        return {}
+
+
+def test_a_list_of_referrers_without_an_end_is_read_no_further_than_an_artifact_may_be_large():
+    top = image().top
+    found = FetchedManifest(top.media_type, top.payload, Digest.parse(top.digest))
+    site = Endless(found)
+    with ThreadPoolExecutor(1) as pool, pytest.raises(ManifestInvalid, match="too many for one artifact"):
+        graph.collect(site, "far/app", found.digest, pool, lambda: None)  # type: ignore[arg-type]
+    assert site.told <= graph.MOST + 1
