@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, islice
+from typing import TypeVar
 
 from oci import manifest as oci_manifest
 from oci.digest import Digest
-from oci.errors import ManifestInvalid, RegistryError
+from oci.errors import ManifestInvalid
 from replication import connecting, graph
 from replication.adapters.base import Listed
-from replication.copying import resolved, unless_hidden
-from replication.failures import DESTINATION, Trouble, Vanished
+from replication.copying import at, resolved, unless_hidden
+from replication.failures import DESTINATION, Vanished
 from replication.finding import NOTHING, Candidate
 from replication.graph import Graph
 from replication.journal import size_words
@@ -25,6 +26,7 @@ _MOST_KNOWN = 20_000  # artifacts of a repository at the destination that are ke
 _PART = 250  # artifacts asked for at once, by one thread
 _MOST_SIZED = 200_000  # blobs that a dry run remembers to have counted
 
+Value = TypeVar("Value")
 
 There = dict[str, Digest | None]
 """Of an artifact, its tags at the destination and what they are on; of one without tags, its digest under ""."""
@@ -94,14 +96,14 @@ class Comparison:
 
     def expected(self, tags: Sequence[str]) -> dict[str, Digest]:
         """What the destination has under these tags, where it was listed: the source may well have the same."""
-        try:
+
+        def known() -> Mapping[str, Digest | None]:
             if self._destination.is_quick:
-                known = self._destination.tags_on(self.target, dict.fromkeys(tags, NOTHING))
-            else:
-                known = self._known.tags
-        except RegistryError as error:
-            raise self._trouble(error) from error
-        return {tag: digest for tag in tags if (digest := known.get(tag)) is not None}
+                return self._destination.tags_on(self.target, dict.fromkeys(tags, NOTHING))
+            return self._known.tags
+
+        there = self._at_destination(known)
+        return {tag: digest for tag in tags if (digest := there.get(tag)) is not None}
 
     def ask(self, batch: Sequence[Candidate]) -> Asked:
         """Have the destination asked for a batch in the background; `of` is what comes of it. Raises Trouble of it."""
@@ -113,10 +115,7 @@ class Comparison:
 
     def of(self, batch: Sequence[Candidate], asked: Asked) -> Compared:
         """Raises Trouble of the destination, and what the source does."""
-        try:
-            there = list(asked)
-        except RegistryError as error:
-            raise self._trouble(error) from error
+        there = self._at_destination(lambda: list(asked))
         result = Compared()
         same: list[Candidate] = []
         for candidate, tags in zip(batch, there, strict=True):
@@ -133,13 +132,18 @@ class Comparison:
 
     def _listed_whole(self) -> _Known | None:
         """All that the destination has, where it lists it and isn't asked as quickly."""
-        try:
-            return self._known if not self._destination.is_quick and self._known.is_whole else None
-        except RegistryError as error:
-            raise self._trouble(error) from error
+        if self._destination.is_quick:
+            return None
+        known = self._at_destination(lambda: self._known)
+        return known if known.is_whole else None
 
-    def _trouble(self, error: RegistryError) -> Trouble:
-        return Trouble(DESTINATION, self._destination.name, f"looking up {self.target}", error)
+    def _at_destination(self, call: Callable[[], Value]) -> Value:
+        return at(DESTINATION, self._destination, f"looking up {self.target}", call)
+
+    def _resolved(self, references: Iterable[Digest | str]) -> list[Digest | None]:
+        """What the destination has under each of these."""
+        asked = self._pool.map(partial(resolved, self._destination, self.target), references)
+        return self._at_destination(lambda: list(asked))
 
     def _listed(self, known: _Known, candidate: Candidate) -> There:
         if candidate.tags:
@@ -200,9 +204,7 @@ class Comparison:
             found = self._graph(candidate)
         except (Vanished, ManifestInvalid):
             return False  # its task says so
-        references: list[Digest | str] = [*found.nodes, *found.belongings]
-        there = self._pool.map(lambda each: resolved(self._destination, self.target, each), references)
-        return all(digest is not None for digest in there)
+        return None not in self._resolved([*found.nodes, *found.belongings])
 
     def _size(self, candidate: Candidate) -> None:
         """How many bytes would move, those of a blob once."""
@@ -211,14 +213,16 @@ class Comparison:
         except (Vanished, ManifestInvalid) as error:
             candidate.text = str(error)
             return
-        there = self._pool.map(lambda each: resolved(self._destination, self.target, each), found.nodes)
-        lacking = [digest for digest, known in zip(found.nodes, there, strict=True) if known is None]
+        there = zip(found.nodes, self._resolved(found.nodes), strict=True)
+        lacking = [digest for digest, known in there if known is None]
         blobs = {blob: size for digest in lacking for blob, size in found.nodes[digest].blobs.items()}
         wanted = [blob for blob in blobs if blob not in self._sides.sized]
-        nothing: set[Digest] = set()
-        has = unless_hidden(lambda: held(self._destination, self.target, wanted, self._pool), nothing)
+        has = self._at_destination(lambda: unless_hidden(lambda: self._held(wanted), set[Digest]()))
         absent = [blob for blob in wanted if blob not in has]
         if len(self._sides.sized) < _MOST_SIZED:
             self._sides.sized.update(wanted)
         candidate.size = sum(blobs[blob] for blob in absent) + sum(found.nodes[digest].size for digest in lacking)
         candidate.text = f"would be copied: {len(absent)} blob(s), {size_words(candidate.size)}"
+
+    def _held(self, blobs: Sequence[Digest]) -> set[Digest]:
+        return held(self._destination, self.target, blobs, self._pool)

@@ -305,3 +305,14 @@ def test_a_tag_for_referrers_that_is_on_something_else_becomes_their_list(bench,
     assert bench.run(policy).state == State.SUCCEED
     listed = RegistryClient(remote.url).referrers(repository, subject)
     assert [str(each.digest) for each in listed] == [signature]
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_a_destination_that_fails_while_it_is_compared_is_not_taken_for_the_source(bench, signed, remote, dry_run):
+    policy, path = signed
+    if not dry_run:
+        bench.run(policy)
+    remote.guard = lambda call: Reply(500) if call.path == path else None
+    execution = bench.run(policy, dry_run=dry_run)
+    assert execution.state == State.IN_PROGRESS
+    assert execution.text.startswith(f"planning: destination {policy.destination.name}: looking up ")

@@ -52,6 +52,18 @@ def test_one_that_is_refused_again_says_why_now(bench, execution, remote):
     assert figures(retry(bench, execution))[:2] == (State.FAILED, 3)
 
 
+def test_one_that_a_passing_fault_keeps_from_being_planned_again_waits_for_another_attempt(bench, execution, remote):
+    remote.guard = lambda call: Reply(500) if "/far/b/" in call.path else None
+    waiting = retry(bench, execution)
+    assert waiting.state == State.IN_PROGRESS
+    assert waiting.text.startswith(f"planning: source {execution.policy.source.name}: listing far/b: ")
+    remote.guard = None
+    Execution.objects.update(not_before=execution.started_at)
+    bench.sweep()
+    bench.work()
+    assert figures(bench.seen(execution)) == (State.SUCCEED, 3, 3, 0)
+
+
 def test_one_that_the_policy_selects_no_longer_is_forgotten(bench, execution):
     policy = execution.policy
     policy.filters = [{"type": "name", "value": "far/{a,c}"}]
