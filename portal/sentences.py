@@ -60,6 +60,7 @@ KNOWN = (
     _("check what the endpoint's account may do there, and the room of the project"),
     _("a rule of the project there forbids it: change the rule, or the policy's filters"),
     _("it limits how often it is asked: run the policy less often, or with a speed limit"),
+    _("see what moves that tag there, or answers in its place: another client, a cache, a proxy"),
     _("the content differs from its digest: compare it at both sides, and push it again at the source"),
     _("choose a destination namespace, or flattening, that gives a name it takes"),
     _("make the project or repository there, or choose another destination namespace"),

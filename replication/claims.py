@@ -101,7 +101,8 @@ WITH told AS (
 ), ended AS (
     UPDATE replication_task
     SET state = %(state)s::text, text = %(text)s, ended_at = now(), worker = '', lease_until = NULL, sent_at = NULL,
-        bytes_total = %(total)s::bigint, bytes_done = %(done)s::bigint, bytes_sent = %(sent)s::bigint
+        bytes_total = %(total)s::bigint, bytes_done = %(done)s::bigint, bytes_sent = %(sent)s::bigint,
+        disputed = %(disputed)s::text[]
     WHERE id = %(id)s AND worker = %(claim)s AND state = 'InProgress'
     RETURNING execution_id
 )
@@ -120,6 +121,7 @@ def finish(task: Task, work: Work, state: State, text: str) -> Rest | None:
     values: dict[str, Any] = {
         "id": task.pk, "claim": work.claim, "state": str(state), "text": text, "total": max(work.total, work.done),
         "done": work.done, "sent": work.sent, "counted": task.bytes_total,
+        "disputed": sorted(work.disputed) or None,
     }  # fmt: skip
     with work.journal.taken() as lines, connection.cursor() as cursor:
         told = [{"at": line.at.isoformat(), "level": line.level, "text": line.text} for line in lines]
@@ -151,7 +153,7 @@ _BACK = """
 UPDATE replication_task
 SET state = 'Pending', text = %(text)s, worker = '', lease_until = NULL, sent_at = NULL, bytes_sent = %(sent)s,
     bytes_done = %(done)s, attempts = attempts - %(undone)s, failures = %(failures)s,
-    not_before = now() + make_interval(secs => %(seconds)s)
+    not_before = now() + make_interval(secs => %(seconds)s), disputed = %(disputed)s::text[]
 WHERE id = %(id)s AND worker = %(claim)s AND state = 'InProgress'
 """
 
@@ -168,6 +170,7 @@ def give_back(task: Task, work: Work, text: str, *, seconds: float, failures: in
             "done": max(work.done, task.bytes_done),
             "undone": int(undone),
             "failures": failures,
+            "disputed": sorted(work.disputed) or None,
         }
         cursor.execute(_BACK, values)
         return bool(cursor.rowcount)

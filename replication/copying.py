@@ -17,10 +17,10 @@ from django.db import DatabaseError
 
 from oci.client import FetchedManifest
 from oci.digest import Digest
-from oci.errors import Denied, NameUnknown, RegistryError, Unauthorized
+from oci.errors import Denied, DigestInvalid, NameUnknown, RegistryError, Unauthorized
 from oci.transport import OffLimits
 from replication import graph, referring, sending, transfers
-from replication.failures import DESTINATION, SOURCE, Trouble, Vanished
+from replication.failures import DESTINATION, SOURCE, TagElsewhere, Trouble, Vanished
 from replication.graph import Graph
 from replication.journal import size_words
 from replication.limits import Limiter
@@ -80,11 +80,26 @@ class Copy:
         """Those that may be set; None where all are on something else and stay there."""
         if self.order.override or not self.order.tags:
             return list(self.order.tags)
-        found = self._at_destination("looking up tags", lambda: list(self.pool.map(self._tagged, self.order.tags)))
-        free = [tag for tag, digest in zip(self.order.tags, found, strict=True) if digest in {None, self.order.digest}]
-        for tag in set(self.order.tags).difference(free):
+        return list(self._free(self.order.tags)) or None
+
+    def _free(self, tags: Sequence[str]) -> dict[str, Digest | None]:
+        """Those that aren't on something else, and what they are on."""
+        found = self._on(tags)
+        free = {tag: there for tag, there in found.items() if there in {None, self.order.digest}}
+        for tag in found.keys() - free.keys():
+            self._check_undisputed(tag, self.order.digest, found[tag])
             self.work.journal.warning(f"{self.order.destination}:{tag} is on something else there: left alone")
-        return free or None
+        return free
+
+    def _check_undisputed(self, tag: str, digest: Digest, there: Digest | None) -> None:
+        """What a tag is on there, and isn't to be, is somebody else's; unless this task has put the tag."""
+        if tag in self.work.disputed:
+            error = TagElsewhere.told(digest, self.order.destination, tag, there)
+            raise Trouble(DESTINATION, self.destination.name, f"looking up {self.order.destination}:{tag}", error)
+
+    def _on(self, tags: Sequence[str]) -> dict[str, Digest | None]:
+        found = self._at_destination("looking up tags", lambda: list(self.pool.map(self._tagged, tags)))
+        return dict(zip(tags, found, strict=True))
 
     def _tagged(self, tag: str) -> Digest | None:
         return resolved(self.destination, self.order.destination, tag)
@@ -180,7 +195,7 @@ class Copy:
         self._list_referrers()
         self._put_belongings()
         self.work.check()
-        wanted = self._current(list(tags) if root in lacking else self._misplaced(tags))
+        wanted = self._current(self._misplaced(tags, is_new=root in lacking))
         if wanted:
             self._put_manifest(root, wanted)
 
@@ -203,22 +218,33 @@ class Copy:
                 self.work.journal.warning(f"{tag} was moved or deleted at {self.source.name} meanwhile: left alone")
         return [tag for tag in tags if there.get(tag) == self.order.digest]
 
-    def _misplaced(self, tags: Sequence[str]) -> list[str]:
-        found = self._at_destination("looking up tags", lambda: list(self.pool.map(self._tagged, tags)))
-        return [tag for tag, digest in zip(tags, found, strict=True) if digest != self.order.digest]
+    def _misplaced(self, tags: Sequence[str], *, is_new: bool) -> list[str]:
+        """Those that are to be set. What was free when the copy began may have been taken since."""
+        if not self.order.override:
+            return [tag for tag, there in self._free(tags).items() if there is None]
+        if is_new:
+            return list(tags)
+        return [tag for tag, there in self._on(tags).items() if there != self.order.digest]
 
     def _put_belongings(self) -> None:
         for tag, digest in self._graph.belongings.items():
             there = self._at_destination(f"looking up {tag}", partial(self._tagged, tag))
             if there is None or (there != digest and self.order.override and "." in tag):
                 self._put_manifest(digest, [tag])
+            elif there != digest:
+                self._check_undisputed(tag, digest, there)
 
     def _put_manifest(self, digest: Digest, tags: Sequence[str]) -> None:
         manifest = self._payload(digest)
         self.work.confirm()
         named = ", ".join(tags) or str(digest)
         what = f"putting the manifest {self.order.destination}:{named}"
-        self._at_destination(what, lambda: self.destination.put_manifest(self.order.destination, manifest, tags))
+        try:
+            self._at_destination(what, lambda: self.destination.put_manifest(self.order.destination, manifest, tags))
+        except Trouble as error:
+            if isinstance(error.error, DigestInvalid):
+                self.work.disputed.update(tags)
+            raise
         self.work.journal.info(f"put {named}")
 
     def _payload(self, digest: Digest) -> FetchedManifest:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from typing import Self
 
 from django.db import DatabaseError, InterfaceError, InternalError, OperationalError
 
+from oci.digest import Digest
 from oci.download import Corrupt
 from oci.errors import (
     BlobUnknown,
@@ -33,6 +35,16 @@ SOURCE, DESTINATION = "source", "destination"
 
 logger = logging.getLogger(__name__)
 
+
+class TagElsewhere(DigestInvalid):
+    """A destination took a manifest under a tag, and says that the tag is on something else."""
+
+    @classmethod
+    def told(cls, digest: Digest, repository: str, tag: str, there: Digest | None) -> Self:
+        now = f"on {there}" if there else "unknown"
+        return cls(f"it took {digest} as {repository}:{tag}, and says that the tag is {now}")
+
+
 # Worth another attempt: what may be otherwise a moment later. An answer of 4xx mostly isn't.
 _TRANSIENT = (Unavailable, TooManyRequests, Unknown, BlobUnknown, ManifestBlobUnknown)
 _ONCE_MORE = 2  # attempts at what a second look at the same bytes may cure
@@ -43,6 +55,10 @@ _ADVICE: tuple[tuple[type[RegistryError], str], ...] = (
     (Denied, "check what the endpoint's account may do there, and the room of the project"),
     (PreconditionFailed, "a rule of the project there forbids it: change the rule, or the policy's filters"),
     (TooManyRequests, "it limits how often it is asked: run the policy less often, or with a speed limit"),
+    (
+        TagElsewhere,
+        "see what moves that tag there, or answers in its place: another client, a cache, a proxy",
+    ),
     (DigestInvalid, "the content differs from its digest: compare it at both sides, and push it again at the source"),
     (NameInvalid, "choose a destination namespace, or flattening, that gives a name it takes"),
     (NameUnknown, "make the project or repository there, or choose another destination namespace"),

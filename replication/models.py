@@ -162,6 +162,9 @@ class Task(models.Model):
         help_text="its place in the list: see planning",
     )
     tags = ArrayField(models.CharField(max_length=128), default=list, help_text="that are to be on it")
+    disputed = ArrayField(
+        models.CharField(max_length=135), null=True, help_text="tags put there that the site says are on something else"
+    )
     state = models.CharField(max_length=16, choices=State.choices, default=State.PENDING)
     text = models.TextField(blank=True, default="", help_text="why it came to that state, for people")
     attempts = models.PositiveSmallIntegerField(default=0)

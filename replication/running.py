@@ -34,6 +34,7 @@ def carry_out(task_id: int) -> bool:
         return False
     policy = task.execution.policy
     work.policy, work.speed, work.sent = policy.pk, policy.speed, task.bytes_sent
+    work.disputed.update(task.disputed or ())
     with beating(work, lambda work: claims.renew(task, work)):
         outcome = _attempt(task, work)
     _end(task, work, outcome)

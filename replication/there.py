@@ -14,6 +14,7 @@ from oci.reference import MAX_NAME
 from oci.referrers import BELONGING, tags_of
 from replication.adapters import Adapter
 from replication.adapters.base import Listed
+from replication.failures import TagElsewhere
 from replication.journal import plain
 from replication.models import Endpoint
 from replication.sites import Found, Parcel, Stream
@@ -96,8 +97,7 @@ class There:
         """What a registry took it answers with, under the digest that was sent."""
         found = self.resolve(repository, tag)
         if found is None or (found.digest.algorithm == digest.algorithm and found.digest != digest):
-            now = f"on {found.digest}" if found else "unknown"
-            raise DigestInvalid(f"it took {digest} as {repository}:{tag}, and says that the tag is {now}")
+            raise TagElsewhere.told(digest, repository, tag, found.digest if found else None)
 
     def has_blob(self, repository: str, digest: Digest) -> bool:
         return self._client.head_blob(repository, digest) is not None

@@ -21,7 +21,8 @@ class Halted(Exception):
 class Work:
     """One claim. `speed` (KiB/s, up to 0: no limit) is the policy's, `peers` the tasks that share it; both are kept up
     to date by the heartbeat. So is `heard_at`, when the claim was known to hold last; `ask` asks now. Counters are
-    bytes: `done` skipped, mounted and sent; `sent` over the wire."""
+    bytes: `done` skipped, mounted and sent; `sent` over the wire. `disputed`: tags that the task has put, and that the
+    destination says are on something else."""
 
     journal: Journal
     claim: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -31,6 +32,7 @@ class Work:
     total: int = 0
     done: int = 0
     sent: int = 0
+    disputed: set[str] = field(default_factory=set)
     stop_asked: bool = False
     leaving: bool = False
     halted: threading.Event = field(default_factory=threading.Event)

@@ -1,6 +1,7 @@
 """What goes wrong on the way: it is made good, or said in words that a person can act on."""
 
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -24,6 +25,7 @@ from replication import executions, running
 from replication.models import LogLine, State, Task, Transfer
 from tests.door import Door, image, unique
 from tests.flows.content import Content
+from tests.flows.liars import Renaming
 from tests.flows.stacks import eventually
 from tests.people import make_project
 from tests.replication.conftest import fill
@@ -49,8 +51,8 @@ def again(bench) -> None:
 def push(bench, door):
     """Push one image of the door's to a registry."""
 
-    def run(registry: MemoryRegistry, **fields) -> Task:
-        door.push(image(tag="v1"))
+    def run(registry: MemoryRegistry, content: Content | None = None, **fields) -> Task:
+        door.push(content or image(tag="v1"))
         execution = bench.start(bench.policy(destination=bench.endpoint(registry.url), names=door.repository, **fields))
         bench.deliver()
         bench.work()
@@ -165,20 +167,65 @@ def test_a_blob_that_the_site_lost_since_is_sent_again(bench, remote, door):
 
 
 class Lying(MemoryRegistry):
-    """Takes a manifest, and has another one under its tag."""
+    """Takes a manifest, and has another one under its tag: under each, or one."""
+
+    about = ""
 
     def _get_manifest(self, call):
         reply = super()._get_manifest(call)
         wrong = {"Docker-Content-Digest": str(Digest.of(b"another"))}
-        return reply if ":" in call.reference else Reply(reply.status, reply.headers | wrong, reply.payload)
+        true = ":" in call.reference or self.about not in {"", call.reference}
+        return reply if true else Reply(reply.status, reply.headers | wrong, reply.payload)
 
 
-def test_a_destination_that_lies_about_a_digest_is_told_on(push, door):
-    with Lying() as lying:
-        task = push(lying, override=True)
+@pytest.mark.parametrize("override", [False, True])
+@pytest.mark.parametrize("kind", [Lying, Renaming])
+def test_a_destination_that_lies_about_a_digest_is_told_on(push, door, kind, override):
+    with kind() as lying:
+        task = push(lying, override=override)
     assert task.state == State.FAILED
-    assert "says that the tag is on sha256:" in task.text
+    assert re.search("says that (the tag is on|it has stored) sha256:", task.text)
     assert task.text.startswith("destination site ")
+
+
+def test_a_destination_that_lies_about_a_signature_s_tag_is_told_on(push, door):
+    content = image(tag="v1")
+    name = content.top.digest.replace(":", "-") + ".sig"
+    cosign = content.add_artifact("application/x.cosign")
+    with Lying() as lying:
+        lying.about = name
+        task = push(lying, content.tag(name, cosign), filters=[{"type": "tag", "value": "v1"}])
+    assert task.state == State.FAILED
+    assert f"{name}, and says that the tag is on sha256:" in task.text
+
+
+def test_a_destination_that_lied_is_told_on_at_each_retry_until_it_tells_the_truth(bench, push, door):
+    with Lying() as lying:
+        task = push(lying)
+        executions.retry(task.execution, actor=SYSTEM, context=Context())
+        bench.work()
+        again(bench)
+        assert Task.objects.get(pk=task.pk).state == State.FAILED
+        lying.about = "nothing"
+        executions.retry(task.execution, actor=SYSTEM, context=Context())
+        bench.work()
+        assert Task.objects.get(pk=task.pk).state == State.SUCCEED
+
+
+def test_a_tag_that_somebody_sets_there_meanwhile_stays_where_override_is_off(push, remote, door):
+    """Between the first look and the last a large blob may be on its way for hours."""
+    other = fill(remote.url, door.repository, image(tag="other"))
+
+    def meanwhile(call):
+        if "/blobs/uploads/" in call.path:
+            remote.repositories[door.repository].tags["v1"] = Digest.parse(other.top.digest)
+
+    remote.guard = meanwhile
+    task = push(remote)
+    assert task.state == State.SUCCEED
+    assert remote.repositories[door.repository].tags["v1"] == Digest.parse(other.top.digest)
+    warned = "".join(LogLine.objects.filter(task=task, level="WARNING").values_list("text", flat=True))
+    assert f"{door.repository}:v1 is on something else there: left alone" in warned
 
 
 class Full(MemoryRegistry):
