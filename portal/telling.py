@@ -13,6 +13,7 @@ from portal.sentences import KNOWN
 _PLACE = re.compile(r"%\((\w+)\)s")
 # What stands in such a place is a sentence itself, or a part of one.
 _SENTENCES = {"text", "what", "answer", "advice", "kind", "site"}
+_FREE = _SENTENCES | {"own"}
 _SHAPES = {"number": r"[0-9.,]+", "same": r"[0-9]+", "code": r"[A-Z_]+", "status": r"[0-9]+", "digest": r"\S+"}
 _DEEPEST = 4  # sentences within sentences
 _LONGEST = 4000  # characters that are looked through
@@ -76,4 +77,10 @@ def _pattern() -> re.Pattern[str]:
 
 def _pieces(place: int, msgid: str) -> Iterator[str]:
     for number, piece in enumerate(_PLACE.split(msgid)):
-        yield f"(?P<s{place}_{piece}>{_SHAPES.get(piece, '.+?')})" if number % 2 else re.escape(piece)
+        yield f"(?P<s{place}_{piece}>{_shape(piece)})" if number % 2 else re.escape(piece)
+
+
+def _shape(piece: str) -> str:
+    """What may stand in such a place. A colon before a space only where there are whole sentences, or words that aren't
+    ours: else a text with hundreds of them, as a registry may answer, would be tried in all ways to part it."""
+    return _SHAPES.get(piece, ".+?" if piece in _FREE else "(?:(?!: ).)+?")
