@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -43,11 +44,11 @@ class InvalidKey(ValueError):
 
 
 def order_of(rows: QuerySet[Any]) -> Order:
-    """The columns that order `rows`, up to the first that no two rows share. None where one of them is another table's
-    or can be null: such a list is paged by number alone."""
+    """The columns that order `rows`, annotated ones too, up to the first that no two rows share. None where one of them
+    is another table's or can be null: such a list is paged by number alone."""
     found = []
     for text in rows.query.order_by:
-        column = _column(rows.model, str(text)) if isinstance(text, str) else None
+        column = _column(rows, str(text)) if isinstance(text, str) else None
         if column is None:
             return None
         found.append(column)
@@ -56,15 +57,24 @@ def order_of(rows: QuerySet[Any]) -> Order:
     return found
 
 
-def _column(model: type[Model], text: str) -> Column | None:
-    name = text.removeprefix("-")
+def _column(rows: QuerySet[Any], text: str) -> Column | None:
+    name, meta = text.removeprefix("-"), rows.model._meta
+    if annotated := rows.query.annotations.get(name):
+        return Column(_named(annotated.output_field, name), descending=text.startswith("-"))
     try:
-        field = model._meta.pk if name == "pk" else model._meta.get_field(name)
+        field = meta.pk if name == "pk" else meta.get_field(name)
     except FieldDoesNotExist:
         return None
     if not isinstance(field, Field) or field.null:
         return None
     return Column(field, descending=text.startswith("-"))
+
+
+def _named(field: Field[Any, Any], name: str) -> Field[Any, Any]:
+    """A field like this one, which rows have under that name."""
+    made = copy(field)
+    made.name = made.attname = name
+    return made
 
 
 def written(order: Order, row: Model) -> str:

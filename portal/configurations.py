@@ -95,7 +95,7 @@ def _field(item: Item, *, editable: bool) -> forms.Field:
         words = gettext_lazy("This is set elsewhere, or has to stay as it is, and can't be changed here.")
     common: dict[str, Any] = {"label": title, "help_text": words, "required": False, "disabled": not editable}
     if item.secret:
-        hint = {"autocomplete": "new-password", "placeholder": _("unchanged")}
+        hint = {"autocomplete": "new-password", "placeholder": _("unchanged") if values.get(item.name) else ""}
         return forms.CharField(widget=forms.PasswordInput(attrs=hint), strip=False, max_length=4096, **common)
     if item.name in CHOICES:
         return forms.TypedChoiceField(choices=CHOICES[item.name], coerce=item.kind, **common)

@@ -66,7 +66,7 @@ def _carry(
     """The form that asks where to, and then `act` with the artifact, the (repository, digest) of the room."""
     held = rooms.repository(room, artifact[0])
     found = rooms.artifact(held, artifact[1])
-    form = Target(visit.posted, initial={"project": room.project.name, "repository": artifact[0]})
+    form = Target(visit.posted, initial={"repository": artifact[0]})  # of another project, most often
 
     def carry(given: dict[str, str]) -> str:
         full = _target(visit, given)

@@ -61,7 +61,17 @@ _WORDS = {
 }
 
 
+_IMMUTABLE = _("A rule for immutable tags covers it: who may change the project's rules can switch that off.")
+
+
 def told(error: Exception, own: str) -> str:
+    """What went wrong, and what to do about an immutable tag: the domain's words are those that clients show."""
+    words = _in_language(error, own)
+    detail = error.detail if isinstance(error, oci.PreconditionFailed) else None
+    return f"{words} {_IMMUTABLE}" if isinstance(detail, dict) and "tag" in detail else words
+
+
+def _in_language(error: Exception, own: str) -> str:
     """The error in the reader's language: its `own` words, where they are known (`portal.sentences`), else what its
     kind says, with its own words behind. In English these alone, as a sentence."""
     if known := telling.in_language(own):

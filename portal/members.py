@@ -19,7 +19,7 @@ from portal.undo import Facts, Undo, way
 from portal.visit import Visit, id_in, visited
 from projects import actions
 from projects.models import Member
-from rbac import parties
+from rbac import matrix, parties
 from rbac.models import Group, Role, User
 
 USER, GROUP = "user", "group"
@@ -39,7 +39,8 @@ class NewMember(PortalForm):
         label=gettext_lazy("Name"), max_length=1024, widget=forms.TextInput(attrs=TYPED),
         help_text=gettext_lazy("Of a group of the directory its DN will do too. Whom the directory knows is added."),
     )  # fmt: skip
-    role = forms.TypedChoiceField(label=gettext_lazy("Role"), coerce=int, choices=roles)
+    # Who overlooks it gives little away.
+    role = forms.TypedChoiceField(label=gettext_lazy("Role"), coerce=int, choices=roles, initial=matrix.GUEST)
 
 
 @visited("GET", "HEAD")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from django import forms
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -10,13 +13,18 @@ from django.utils.translation import gettext_lazy
 
 from artifacts import repositories, sizes
 from artifacts.models import Repository
+from artifacts.sizes import Amount
 from portal import confirming, rooms
 from portal.forms import PortalForm, Text
 from portal.lists import ordered, page_of, searched
+from portal.rooms import Room
 from portal.visit import Visit, visited
 
 BY_NAME = {"name": ["name"]}  # on an index, whatever the project holds
-FEW = {**BY_NAME, "artifacts": ["artifact_count", "pk"], "pulls": ["pull_count", "pk"]}
+FEW = {
+    **BY_NAME, "artifacts": ["artifact_count", "pk"], "pulls": ["pull_count", "pk"], "pushed": ["last_push", "pk"],
+}  # fmt: skip
+SMALL = {**FEW, "size": ["stored_bytes", "pk"]}
 
 
 class Description(PortalForm):
@@ -34,7 +42,8 @@ def repositories_of(visit: Visit, name: str) -> HttpResponse:
     # Their names begin with the project's: so the index of names has them in order.
     rows = Repository.objects.filter(project=room.project, name__startswith=f"{name}/")
     rows, more = searched(rows, "name", q, within=f"{name}/")
-    rows, order = ordered(visit, rows, BY_NAME if few.more else FEW, "name")
+    orders = _orders(room, few)
+    rows, order = ordered(visit, _with_figure(visit, rows, orders), orders, "name")
     page = page_of(visit, rows)
     ids = [row.pk for row in page.rows]
     stored, pushed = sizes.stored(ids), sizes.last_pushes(ids)
@@ -42,10 +51,24 @@ def repositories_of(visit: Visit, name: str) -> HttpResponse:
         "page": page,
         "entries": [(row, stored.get(row.pk), pushed.get(row.pk)) for row in page.rows],
         "order": order, "q": q,
-        "sorts": not few.more, "kept": {"sort": visit.asked("sort")}, "here_is_project": True, "amount": few,
+        "sorts": orders, "kept": {"sort": visit.asked("sort")}, "here_is_project": True, "amount": few,
         "more": more,
     }  # fmt: skip
     return room.show("repositories", "project", facts)
+
+
+def _orders(room: Room, repositories: Amount) -> Mapping[str, list[str]]:
+    """What the project's repositories can be put in order by within a page's time."""
+    if repositories.more:
+        return BY_NAME
+    return SMALL if sizes.are_few_links(room.project.pk) else FEW
+
+
+def _with_figure(visit: Visit, rows: QuerySet[Repository], orders: Mapping[str, list[str]]) -> QuerySet[Repository]:
+    """With what the order asks for, where rows don't hold it."""
+    asked = visit.asked("sort").removeprefix("-")
+    figure = {"size": sizes.with_stored, "pushed": sizes.with_last_push}.get(asked) if asked in orders else None
+    return figure(rows) if figure else rows
 
 
 @visited("GET", "HEAD", "POST")

@@ -38,8 +38,8 @@ class NewRobot(PortalForm):
     )  # fmt: skip
     description = Text(label=gettext_lazy("Description"), required=False, max_length=255)
     duration = forms.IntegerField(
-        label=gettext_lazy("Days it lives"), help_text=gettext_lazy("-1 is for ever, 0 what the configuration says."),
-        initial=robots.USUAL,
+        label=gettext_lazy("Days it lives"), initial=robots.usual_days,
+        help_text=gettext_lazy("-1 is for ever, 0 what the configuration says."),
     )  # fmt: skip
     preset = forms.ChoiceField(
         label=gettext_lazy("What it may do"), widget=forms.RadioSelect, initial=PUSH,

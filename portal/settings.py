@@ -8,6 +8,7 @@ from django.http import HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from artifacts import sizes
 from portal import rooms
 from portal.forms import PortalForm, Text
 from portal.visit import Visit, visited
@@ -47,4 +48,5 @@ def settings(visit: Visit, name: str) -> HttpResponse:
 
     if visit.is_post and form.attempt(save):
         return visit.to("settings", name, said=_("The settings are saved."))
-    return room.show("settings", "settings", {"form": form}, status=form.status)
+    facts = {"form": form, "holds": sizes.repositories([room.project.pk])[room.project.pk]}
+    return room.show("settings", "settings", facts, status=form.status)

@@ -216,8 +216,13 @@ def _parse_description(text: str) -> str:
     return text
 
 
+def usual_days() -> int:
+    """How long a robot lives whose maker doesn't say; NEVER is for ever."""
+    return values.number("robot_token_duration")
+
+
 def _duration(days: int) -> int:
-    days = values.number("robot_token_duration") if days == USUAL else days
+    days = usual_days() if days == USUAL else days
     if days != NEVER and not 0 < days <= _MOST_DAYS:
         raise InvalidRobot(f"a robot lives for 1 to {_MOST_DAYS} days, for ever ({NEVER}), or as is usual ({USUAL})")
     return days

@@ -21,7 +21,10 @@ _ARTIFACTS = 50  # of each, the newest
 _TAGS = 20  # of each artifact
 
 _NEWEST = """
-SELECT r.name, m.media_type, m.artifact_type, m.size,
+SELECT r.name, m.media_type, m.artifact_type, m.size + (
+        SELECT coalesce(sum(part.size), 0)::bigint FROM artifacts_manifestchild c
+        JOIN artifacts_manifest part ON part.id = c.child_id WHERE c.parent_id = m.id
+    ),
     ARRAY(SELECT t.name FROM artifacts_tag t WHERE t.manifest_id = m.id ORDER BY t.pushed_at DESC, t.id DESC LIMIT %s),
     ARRAY(
         SELECT l.name FROM artifacts_artifactlabel a JOIN projects_label l ON l.id = a.label_id

@@ -258,6 +258,9 @@ def test_it_works_without_scripts_and_by_the_keyboard(world: World, browser: Chr
     browser.evaluate("document.querySelector('.topbar-menu').focus(); null")
     browser.press("Enter")
     assert browser.evaluate("document.querySelector('.sidebar').matches(':popover-open')")
+    browser.go(f"{world.stack.url}{_WEB}/settings")
+    place = browser.evaluate("document.querySelector('.tabs [aria-current]').getBoundingClientRect().right")
+    assert place <= PHONE[0]  # the last tab, of a row that is wider than the phone
     plain = world.session("grace")
     page = plain.get(f"{world.stack.url}/projects?q=we", timeout=30).text
     assert 'href="/projects/web"' in page

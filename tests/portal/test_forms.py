@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from artifacts.models import Repository
 from configuration import values
 from projects.models import ImmutableRule, Label, Member, Project, Robot
 from rbac.models import Role, Session, User
@@ -72,6 +73,26 @@ def test_a_projects_settings_hold_no_limit_for_who_may_not_set_one(browser, root
     project = Project.objects.get(name="team")
     assert (project.public, project.quota.hard) == (False, 1536 * 2**20)
     assert 'value="1.5 GiB"' in root.text("/projects/team/settings")
+
+
+def test_a_project_is_offered_for_deletion_once_it_holds_no_repositories(browser):
+    assert "/projects/team/delete" in browser.text("/projects/team/settings")
+    Repository.objects.create(name="team/app", project=Project.objects.get(name="team"))
+    page = browser.text("/projects/team/settings")
+    assert ("/projects/team/delete" in page, "This one still holds 1: delete it first." in page) == (False, True)
+
+
+def test_a_new_member_is_a_guest_and_a_new_robot_lives_as_is_usual_until_something_else_is_chosen(browser, configure):
+    configure(robot_token_duration=45)
+    assert re.search(r'<option value="3" selected>\s*Guest', browser.text("/projects/team/members/new"))
+    assert re.search(r'name="duration" value="45"', browser.text("/projects/team/robots/new"))
+
+
+def test_a_secret_is_called_unchanged_where_one_is_kept(root, configure):
+    page = "/administration/configuration/ldap"
+    assert 'placeholder="unchanged"' not in root.text(page)
+    configure(ldap_search_password="kept-well")
+    assert 'placeholder="unchanged"' in root.text(page)
 
 
 def test_members_come_change_and_go(browser):

@@ -37,6 +37,13 @@ def test_it_is_offered_and_done(browser, moved):
     assert where() == "team/other/app"
 
 
+def test_where_to_is_for_the_person_to_say(browser, moved):
+    for deed in ("copy", "move"):
+        page = browser.text(f"{moved}/{deed}")
+        assert re.search(r'name="repository" value="app"', page)
+        assert not re.search(r'name="project" value=', page)
+
+
 def test_it_moves_back_to_where_it_was(browser, moved):
     there = send(browser, f"{moved}/move", project="team", repository="other/app")["Location"]
     found = re.search(r'name="undo" value="([^"]+)"', browser.text(there))
@@ -52,6 +59,15 @@ def test_it_goes_nowhere_that_one_may_not_push_to(browser, moved):
         403,
         True,
     )
+    assert where() == "team/app"
+
+
+def test_what_keeps_an_immutable_tag_is_told_with_what_to_do(browser, moved):
+    rule = {"repository_decoration": "repoMatches", "repository_pattern": "**", "tag_decoration": "matches"}
+    send(browser, "/projects/team/rules/new", **rule, tag_pattern="v*")
+    answer = send(browser, f"{moved}/move", project="team", repository="other/app")
+    assert answer.status_code == 412
+    assert "who may change the project's rules can switch that off" in unescape(answer.content.decode())
     assert where() == "team/app"
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from artifacts.models import ArtifactLabel, Repository
+from artifacts.models import ArtifactLabel, Manifest, Repository
 from projects.models import Label, Project
 from replication import previews
 from replication.errors import InvalidPolicy
@@ -28,6 +28,13 @@ def test_it_tells_repositories_with_their_names_there_and_the_tags_that_are_take
     assert taken({"type": "tag", "value": "v*"}) == {"team/app": ("team/app", ("v1",))}
     assert taken({"type": "name", "value": "other/**"}) == {}
     assert taken({"type": "name", "value": "team/nothing"}) == {}
+
+
+def test_an_index_is_as_large_as_its_parts():
+    [index] = preview([{"type": "tag", "value": "multi"}], "", -1).lines
+    own, parts = Manifest.objects.get(tags__name="multi"), Manifest.objects.filter(parents__parent__tags__name="multi")
+    assert parts
+    assert index.size == own.size + sum(part.size for part in parts)
 
 
 def test_it_looks_at_labels_and_kinds_as_a_replication_does():

@@ -20,6 +20,7 @@
     }));
     const ink = resolved("text-secondary"), colors = [resolved("chart-one"), resolved("chart-two")];
     const grid = { stroke: resolved("chart-grid"), width: 1 };
+    const latest = (values) => values[values.length - 1];  // what the legend says while nobody points at a day
     const axis = { stroke: ink, grid, ticks: { show: false }, font: "12px system-ui", space: 60 };
     figure.replaceChildren();
     new uPlot({
@@ -33,9 +34,9 @@
         { ...axis, size: 56, values: (_, marks) => marks.map((mark) => (Number.isInteger(mark) ? mark.toLocaleString() : "")) },
       ],
       series: [
-        { label: table.tHead.rows[0].cells[0].textContent, value: (_, at) => (at ? new Date(at * 1000).toISOString().slice(0, 10) : "") },
+        { label: table.tHead.rows[0].cells[0].textContent, value: (_, at) => new Date((at ?? latest(x)) * 1000).toISOString().slice(0, 10) },
         ...columns.map((column, place) => ({
-          label: column.label, value: (_, number) => number?.toLocaleString() ?? "", stroke: colors[place], width: 2, fill: place ? undefined : colors[place],
+          label: column.label, value: (_, number) => (number ?? latest(column.values)).toLocaleString(), stroke: colors[place], width: 2, fill: place ? undefined : colors[place],
           paths: place ? undefined : uPlot.paths.bars({ size: [0.6, 40] }), points: { show: Boolean(place), size: 6, fill: colors[place] },
         })),
       ],

@@ -99,5 +99,10 @@
     if (words !== told) tell(words);
     told = words;
   });
+  // On a phone a row of tabs is wider than the page: it begins where one is.
+  document.querySelectorAll(".tabs [aria-current]").forEach((tab) => {
+    const row = tab.closest(".tabs"), { left, width } = tab.getBoundingClientRect();
+    row.scrollLeft += left + width / 2 - row.getBoundingClientRect().left - row.clientWidth / 2;
+  });
   weighAll();
 })();
