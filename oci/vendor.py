@@ -89,8 +89,10 @@ class JsonApi:
     def head(self, target: str, *, expected: Collection[int] = _FINE) -> Reply:
         return self._call(Request(method="HEAD", target=self._below(target)), expected)
 
-    def delete(self, target: str, *, expected: Collection[int] = _FINE) -> Reply:
-        return self._call(Request(method="DELETE", target=self._below(target)), expected)
+    def delete(
+        self, target: str, *, expected: Collection[int] = _FINE, headers: Mapping[str, str] | None = None
+    ) -> Reply:
+        return self._call(Request(method="DELETE", target=self._below(target), headers=headers or {}), expected)
 
     def post(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from urllib.parse import quote
 
 from artifacts.kinds import kind_of
@@ -29,39 +30,46 @@ class Adapter(base.Adapter):
     def credential(self) -> AnyCredential | None:
         return IdentityToken(self.access.secret) if self.access.access_key == REFRESH else super().credential
 
-    def api(self, scope: str) -> JsonApi:
-        """With the credential itself, or the token that a refresh token is changed for."""
+    @cached_property
+    def api(self) -> JsonApi:
+        """With the credential itself; what a refresh token is changed for comes with each call."""
         credential = self.credential
-        if isinstance(credential, IdentityToken):
-            form = {
-                "grant_type": "refresh_token",
-                "service": Origin.of(self.access.url).host,
-                "scope": scope,
-                "refresh_token": credential.token,
-            }
-            answer = self.vendor_api(self.access.url).post("/oauth2/token", form=form).document
-            credential = BearerToken(text(answer, "access_token"))
-        return self.vendor_api(self.access.url, credential=credential)
+        return self.vendor_api(
+            self.access.url, credential=None if isinstance(credential, IdentityToken) else credential
+        )
+
+    def headers(self, scope: str) -> dict[str, str]:
+        """The token for a scope that a refresh token is changed for, where the credential is one."""
+        credential = self.credential
+        if not isinstance(credential, IdentityToken):
+            return {}
+        form = {
+            "grant_type": "refresh_token",
+            "service": Origin.of(self.access.url).host,
+            "scope": scope,
+            "refresh_token": credential.token,
+        }
+        answer = self.api.post("/oauth2/token", form=form).document
+        return {"Authorization": BearerToken(text(answer, "access_token")).bearer}
 
     def catalog(self, where: Sought) -> Iterator[str]:
         del where
-        for page in self.api("registry:catalog:*").pages(f"/acr/v1/_catalog?n={_PAGE}"):
+        for page in self.api.pages(f"/acr/v1/_catalog?n={_PAGE}", headers=self.headers("registry:catalog:*")):
             yield from texts(page.document, "repositories")
 
     def artifacts(self, repository: str) -> Iterator[Listed]:
         """Of those that have a tag."""
-        api = self.api(f"repository:{repository}:metadata_read")
+        target = f"/acr/v1/{quote(repository)}/_manifests?n={_PAGE}"
         try:
-            for page in api.pages(f"/acr/v1/{quote(repository)}/_manifests?n={_PAGE}"):
+            for page in self.api.pages(target, headers=self.headers(f"repository:{repository}:metadata_read")):
                 yield from map(_listed, (each for each in rows(page.document, "manifests") if texts(each, "tags")))
         except NameUnknown:
             return
 
     def delete_tag(self, repository: str, tag: str) -> None:
+        target = f"/acr/v1/{quote(repository)}/_tags/{quote(tag, safe='')}"
         try:
-            self.api(f"repository:{repository}:delete").delete(
-                f"/acr/v1/{quote(repository)}/_tags/{quote(tag, safe='')}"
-            )
+            self.api.delete(target, headers=self.headers(f"repository:{repository}:delete"))
         except NameUnknown:
             return
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cached_property
 from urllib.parse import quote
 
@@ -52,12 +53,12 @@ class Adapter(base.Adapter):
         return self._of_projects("/projects", "membership=true&")
 
     def _of_projects(self, target: str, query: str = "") -> Iterator[str]:
-        try:
+        """Nothing of what isn't there: neither of a user, nor of a project that is gone, or closed, by the time."""
+        with suppress(NameUnknown):
             for project in self._listed(f"{target}?{query}per_page={_PAGE}"):
                 if project.get("container_registry_enabled", True):
-                    yield from self._paths(f"/projects/{number(project, 'id')}/registry/repositories")
-        except NameUnknown:
-            return
+                    with suppress(NameUnknown):
+                        yield from self._paths(f"/projects/{number(project, 'id')}/registry/repositories")
 
     def _paths(self, target: str) -> Iterator[str]:
         return (text(each, "path") for each in self._listed(f"{target}?per_page={_PAGE}"))

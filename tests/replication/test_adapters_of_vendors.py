@@ -291,6 +291,20 @@ def test_azure_changes_a_refresh_token_for_one_of_its_api():
         assert b"refresh_token=refresh" in played.bodies[0]
         assert b"scope=registry%3Acatalog%3A%2A" in played.bodies[0]
         assert played.headers[1]["authorization"] == "Bearer short"
+        found.delete("team/web", "v1")
+        assert b"scope=repository%3Ateam%2Fweb%3Adelete" in played.bodies[-2]
+        assert (played.asked[-1], played.headers[-1]["authorization"]) == (
+            "DELETE /acr/v1/team/web/_tags/v1", "Bearer short",
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("access_key", ["principal", REFRESH])
+def test_azure_is_reached_by_one_client_for_many_repositories(access_key):
+    with Played(ACR) as played:
+        found = adapter("azure-acr", played.access(access_key=access_key, secret="s"))
+        for _ in range(5):
+            assert rows(found.artifacts("team/web")) == [(A, ("v1", "latest"))]
+        assert len(found._made) == 1
 
 
 # Google: https://cloud.google.com/artifact-registry/docs/docker (the tags list with `child` and `manifest`)
@@ -399,7 +413,7 @@ GITLAB = {
         [{"id": 7}],
         {"Link": '<{url}/api/v4/projects?membership=true&page=2&per_page=100>; rel="next"'},
     ),
-    "GET /api/v4/projects?membership=true&page=2&per_page=100": (200, [{"id": 10}]),
+    "GET /api/v4/projects?membership=true&page=2&per_page=100": (200, [{"id": 9}, {"id": 10}]),  # 9 has gone
     "GET /api/v4/projects/10/registry/repositories": (200, [{"id": 3, "path": "other/app"}]),
 }
 
