@@ -156,6 +156,7 @@ KNOWN = (
     _("%(name)s has at most %(number)s characters, without control characters"),
     _("the execution %(number)s still goes on"),
     _("%(name)s runs alone, and its execution %(number)s still goes on"),
+    _("the execution %(number)s waits for a site that is away, and until that is over the schedule begins no other"),
     _("there is no replication execution %(number)s"),
     _("the replication policy %(name)s is disabled: enable it first"),
     _("there is no replication policy %(number)s"),

@@ -76,19 +76,45 @@ def _check_alone(policy: Policy) -> None:
 
 
 def start_scheduled(policy_id: int, *, actor: Actor, context: Context) -> Execution | None:
-    """Carry a policy out because it is time. What keeps it from that is written down as an execution of its own."""
+    """Carry a policy out because it is time. What keeps it from that is written down as an execution of its own; once,
+    where an earlier one waits for a site that is away, which may be for days."""
     policy = Policy.objects.filter(pk=policy_id, enabled=True, trigger=Trigger.SCHEDULED).first()
     if policy is None:
         return None  # changed since the clock read it
     try:
-        return start(policy, trigger=Trigger.SCHEDULED, actor=actor, context=context)
+        with transaction.atomic():
+            earlier = _that_waits(_held(policy_id))
+            if earlier is not None:
+                return _skip_beside(earlier)
+            return start(policy, trigger=Trigger.SCHEDULED, actor=actor, context=context)
     except AlreadyRunning as error:
-        return Execution.objects.create(
-            policy=policy, trigger=Trigger.SCHEDULED, state=State.STOPPED, planned=True, text=f"skipped: {error}",
-            ended_at=timezone.now(),
-        )  # fmt: skip
+        return _skip(policy, f"skipped: {error}")
     except (PolicyDisabled, PolicyUnknown):
         return None
+
+
+def _that_waits(policy: Policy) -> Execution | None:
+    """The policy's execution that waits for a site that is away: another one would only wait beside it, and be carried
+    out with it when the site is back. What events began is no such one: it is about those alone."""
+    if not absence.held_up(Policy.objects.filter(pk=policy.pk)).exists():
+        return None
+    open_ones = Execution.objects.filter(policy=policy, ended_at=None, stop_asked=False, dry_run=False)
+    return open_ones.exclude(trigger=Trigger.EVENT_BASED).order_by("pk").first()
+
+
+def _skip_beside(earlier: Execution) -> Execution | None:
+    text = (
+        f"skipped: the execution {earlier.pk} waits for a site that is away, and until that is over the schedule begins"
+        " no other"
+    )
+    since = Execution.objects.filter(policy=earlier.policy_id, started_at__gte=earlier.started_at)
+    return None if since.filter(text=text).exists() else _skip(earlier.policy, text)
+
+
+def _skip(policy: Policy, text: str) -> Execution:
+    return Execution.objects.create(
+        policy=policy, trigger=Trigger.SCHEDULED, state=State.STOPPED, planned=True, text=text, ended_at=timezone.now()
+    )
 
 
 @transaction.atomic

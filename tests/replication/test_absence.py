@@ -9,7 +9,7 @@ from audit import Context
 from oci.listener import Reply
 from rbac.actors import SYSTEM
 from replication import absence, claims, executions, health
-from replication.models import Absence, Event, Execution, LogLine, Postponed, State, Task
+from replication.models import Absence, Event, Execution, LogLine, Policy, Postponed, State, Task, Trigger
 from tests.door import Door, image, unique
 from tests.replication.conftest import fill
 from tests.replication.test_executions import stop
@@ -149,6 +149,41 @@ def test_a_planning_waits_too_and_is_given_up_in_the_end(bench, remote, settings
     bench.sweep()
     bench.work()
     assert bench.seen(execution).state == State.SUCCEED
+
+
+def test_a_schedule_begins_nothing_beside_what_waits_and_goes_on_when_it_is_over(bench, waiting, policy, remote):
+    def fire():
+        return executions.start_scheduled(policy.pk, actor=SYSTEM, context=Context())
+
+    Policy.objects.update(trigger=Trigger.SCHEDULED, cron="0 0 * * * *")
+    skipped = fire()
+    assert skipped is not None
+    assert (skipped.state, skipped.ended_at is None) == (State.STOPPED, False)
+    assert skipped.text.startswith(f"skipped: the execution {waiting.pk} waits for a site that is away")
+    assert [fire(), fire()] == [None, None], "it is said once"
+    assert Execution.objects.filter(ended_at=None).count() == 1
+    Execution.objects.filter(pk=waiting.pk).update(ended_at=Now(), state=State.FAILED)
+    another = fire()
+    assert another is not None
+    assert another.ended_at is None, "the one that waited was given up"
+    told = fire()
+    assert told is not None
+    assert f"the execution {another.pk} waits" in told.text
+    bench.messages.clear()
+    remote.start()
+    assert look(bench) is None
+    beside = fire()
+    assert beside is not None
+    assert beside.ended_at is None, "the policy needn't be carried out alone"
+
+
+@pytest.mark.parametrize("fields", [{"dry_run": True}, {"trigger": Trigger.EVENT_BASED}, {"stop_asked": True}])
+def test_a_schedule_is_not_kept_by_what_does_not_carry_all_of_it_out(bench, waiting, policy, fields):
+    Policy.objects.update(trigger=Trigger.SCHEDULED, cron="0 0 * * * *")
+    Execution.objects.filter(pk=waiting.pk).update(**fields)
+    begun = executions.start_scheduled(policy.pk, actor=SYSTEM, context=Context())
+    assert begun is not None
+    assert begun.ended_at is None
 
 
 def test_what_happens_meanwhile_is_followed_when_it_is_back_and_never_given_up(bench, follow, remote, door, settings):
