@@ -122,12 +122,19 @@ class Peer:
                 stdout=log,
                 stderr=log,
             )
-        self._await()
+        try:
+            self._await()
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
         assert self.process is not None
         self.process.terminate()
         try:

@@ -90,11 +90,3 @@ def fill_lists(product: Product, count: int, *, member: str) -> None:
         for statement in (_PROJECTS, _MEMBERSHIPS, _LABELS, _RECORDS):
             connection.execute(statement, {"count": count, "member": member})
         connection.execute("VACUUM ANALYZE projects_project, projects_member, artifacts_artifactlabel, audit_record")
-
-
-def repository(number: int) -> str:
-    return f"{PROJECT}/r{number:07}"
-
-
-def tag(number: int) -> str:
-    return f"t{number:07}"

@@ -105,7 +105,7 @@ class Here:
         rows = Manifest.objects.filter(repository__name=repository)
         by = {"digest": str(reference)} if isinstance(reference, Digest) else {"tags__name": reference}
         row = rows.filter(**by).values_list("digest", "media_type").first()
-        return Found(Digest.parse(row[0]), row[1], 0) if row else None
+        return Found(Digest.parse(row[0]), row[1]) if row else None
 
     def tags_on(self, repository: str, expected: Mapping[str, Digest]) -> Mapping[str, Digest | None]:
         there = _tags(repository, list(expected))

@@ -28,11 +28,10 @@ class Stream(Protocol):
 
 
 class Found(NamedTuple):
-    """A manifest behind a reference; `size` is its own, in bytes."""
+    """A manifest behind a reference."""
 
     digest: Digest
     media_type: str
-    size: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ class There:
 
     def resolve(self, repository: str, reference: Digest | str) -> Found | None:
         info = self._client.head_manifest(repository, reference)
-        return Found(info.digest, info.media_type, info.size) if info else None
+        return Found(info.digest, info.media_type) if info else None
 
     def tags_on(self, repository: str, expected: Mapping[str, Digest]) -> Mapping[str, Digest | None]:
         return self._client.tags_on(repository, expected)

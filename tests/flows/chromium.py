@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import select
 import subprocess
 import time
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 PROGRAM = "chromium"
+PATIENCE = 180  # seconds; a script that waits for a page takes less
 _KEYS = {"Enter": 13, "Tab": 9, "Escape": 27}
 
 
@@ -117,6 +119,7 @@ class Chromium:
 
     def _read(self) -> dict[str, Any]:
         while b"\0" not in self._buffer:
+            assert select.select([self._back], [], [], PATIENCE)[0], "Chromium doesn't answer"
             piece = os.read(self._back, 65536)
             assert piece, "Chromium is gone"
             self._buffer += piece

@@ -1,5 +1,6 @@
 """Doing harm to a stack: killing and freezing its pieces, filling its disk; and judging what survived."""
 
+import itertools
 import os
 import random
 import signal
@@ -109,7 +110,7 @@ class Pushers:
     succeeded: list[tuple[str, Content]] = field(default_factory=list)
     failed: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _numbers: Iterator[int] = field(default_factory=lambda: iter(range(1_000_000)))
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def start(self) -> list[threading.Thread]:
         threads = [threading.Thread(target=self._client, args=(place,)) for place in range(self.clients)]

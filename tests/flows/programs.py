@@ -14,6 +14,7 @@ import urllib3
 
 from tests.flows.stacks import Running
 from tests.flows.strict import BASE, Document, Exchange
+from tests.flows.wire import TIMEOUT
 
 LEFT_OUT: Any = object()
 PASSWORD = "Correct-Horse-7"
@@ -30,7 +31,8 @@ class Program:
     def exchange(self, method: str, path: str, body: bytes | None, **more: str) -> Exchange:
         headers = dict(self.headers) | {name.replace("_", "-"): value for name, value in more.items()}
         # urllib3 would tidy up the path: it goes out as it is.
-        pool = urllib3.HTTPConnectionPool(*self.stack.host.split(":"))  # type: ignore[arg-type]
+        host, _, port = self.stack.host.partition(":")
+        pool = urllib3.HTTPConnectionPool(host, int(port), timeout=TIMEOUT)
         answer = pool.urlopen(method, BASE + path, body=body, headers=headers, redirect=False, retries=False)
         found = Exchange(method, self.stack.url + BASE + path, answer.status, answer.headers, answer.data)
         self.document.check(found)

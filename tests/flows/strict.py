@@ -12,6 +12,8 @@ from urllib.parse import unquote, urlsplit
 import urllib3
 from openapi_schema_validator import OAS30Validator, oas30_format_checker
 
+from tests.flows.wire import TIMEOUT
+
 BASE = "/api/v2.0"
 
 
@@ -34,7 +36,7 @@ class Document:
     """The document, and the question whether an answer is as it says; test_contract holds the document to Harbor's."""
 
     def __init__(self, url: str) -> None:
-        answer = urllib3.request("GET", f"{url}{BASE}/openapi.json")
+        answer = urllib3.request("GET", f"{url}{BASE}/openapi.json", timeout=TIMEOUT)
         assert answer.status == 200
         self.whole = json.loads(answer.data)
         # The longest first, since a repository's name may hold slashes; words before names.
