@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -51,6 +52,7 @@ def push(
     content_type: str,
     *,
     tags: Sequence[str] = (),
+    tagged_at: datetime | None = None,
     limited: bool = True,
     actor: Actor,
     context: audit.Context,
@@ -60,9 +62,10 @@ def push(
 
     Everything it names must be in the repository already, but for foreign layers and its subject. The bytes go
     upstream by digest first, then the rows, the tags and the audit record are written in one transaction: nobody
-    sees half a push. `limited`: the project's quota counts. `detail` joins the record's. Raises ManifestInvalid,
-    ManifestTooLarge, ManifestBlobUnknown, DigestInvalid, NameUnknown, QuotaExceeded, PreconditionFailed (an immutable
-    tag would move), Unavailable.
+    sees half a push. `tagged_at`: when the tags were put there at the site that this comes from. `limited`: the
+    project's quota counts. `detail` joins the record's. Raises ManifestInvalid, ManifestTooLarge, ManifestBlobUnknown,
+    DigestInvalid, NameUnknown, QuotaExceeded, PreconditionFailed (an immutable tag would move, or one that was put
+    elsewhere later), Unavailable.
     """
     digest = _digest_of(payload, reference)
     parsed = oci_manifest.parse(payload, content_type)
@@ -79,7 +82,7 @@ def push(
             contents = replace(contents, attributes=configs.told_by(parsed, contents.blobs))
         with arrival(project, repository, limited=limited) as coming:
             row = write_manifest(coming, digest, parsed, payload, contents)
-            coming.touched.update(tagging.move(coming.repository, row.pk, names))
+            coming.touched.update(tagging.move(coming.repository, row.pk, names, at=tagged_at))
             record(coming, row, names, actor, context, **(detail or {}))
     return Pushed(digest, parsed.subject.digest if parsed.subject else None, names)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet, Value
+from django.db.models.functions import Greatest
 from django.utils import timezone
 
 import audit
@@ -13,6 +15,7 @@ from artifacts import listed, turns
 from artifacts.changes import DELETE, RETAG, Change, tell
 from artifacts.models import Manifest, Repository, Tag
 from db.prepared import fetch
+from oci import tagged
 from oci.errors import ManifestUnknown, PreconditionFailed
 from oci.reference import parse_tag, project_of
 from projects import immutability
@@ -54,7 +57,9 @@ WITH before AS (
 ), moved AS (
     INSERT INTO artifacts_tag (repository_id, name, manifest_id, pushed_at)
     SELECT %s, wanted.name, %s, %s FROM unnest(%s::text[]) AS wanted(name)
-    ON CONFLICT (repository_id, name) DO UPDATE SET manifest_id = EXCLUDED.manifest_id, pushed_at = EXCLUDED.pushed_at
+    ON CONFLICT (repository_id, name) DO UPDATE SET
+        manifest_id = EXCLUDED.manifest_id,
+        pushed_at = greatest(EXCLUDED.pushed_at, artifacts_tag.pushed_at + interval '1 millisecond')
     WHERE NOT EXISTS (SELECT FROM projects_immutablerule WHERE project_id = %s AND NOT disabled)
     RETURNING name
 )
@@ -63,22 +68,33 @@ FROM unnest(%s::text[]) AS wanted(name) LEFT JOIN before USING (name) LEFT JOIN 
 """
 
 
-def move(repository: Repository, manifest_id: int, names: Sequence[str]) -> set[int]:
+def move(repository: Repository, manifest_id: int, names: Sequence[str], *, at: datetime | None = None) -> set[int]:
     """Put tags on a manifest, wherever they were; the manifests (ids) whose tags are others now.
 
-    PreconditionFailed for an immutable one that is elsewhere. The caller has entered the repository (`turns.enter`).
+    `at`: when that was done at another site; else it is done now, and so later than whatever was done before, however
+    far ahead the clock there is. PreconditionFailed for an immutable one that is elsewhere, and for one that was put
+    elsewhere later. The caller has entered the repository (`turns.enter`).
     """
     if not names:
         return set()
-    at, project, wanted = repository.pk, repository.project_id, sorted(names)
-    rows = fetch(_MOVE, (at, wanted, at, manifest_id, timezone.now(), wanted, project, wanted))
+    place, project, wanted = repository.pk, repository.project_id, sorted(names)
+    if at is not None:
+        _check_news(repository, manifest_id, wanted, at)
+    when = at or timezone.now()
+    rows = fetch(_MOVE, (place, wanted, place, manifest_id, when, wanted, project, wanted))
     held = [name for name, _, moved in rows if not moved]
     if held:
-        _move_ruled(repository, manifest_id, held)
+        _move_ruled(repository, manifest_id, held, when)
     return {each for _, before, _ in rows if before != manifest_id for each in (before, manifest_id) if each}
 
 
-def _move_ruled(repository: Repository, manifest_id: int, names: Sequence[str]) -> None:
+def _check_news(repository: Repository, manifest_id: int, names: Sequence[str], at: datetime) -> None:
+    later = Tag.objects.filter(repository=repository, name__in=names, pushed_at__gte=at).exclude(manifest=manifest_id)
+    if name := later.values_list("name", flat=True).first():
+        raise tagged.moved_later(repository.name, name)
+
+
+def _move_ruled(repository: Repository, manifest_id: int, names: Sequence[str], at: datetime) -> None:
     """Move tags that are there already, in a project with rules. An immutable one may be pushed again, and stays."""
     rules = immutability.rules_of(repository.project_id).of_repository(repository.name)
     tags = Tag.objects.filter(repository=repository, name__in=names)
@@ -86,7 +102,9 @@ def _move_ruled(repository: Repository, manifest_id: int, names: Sequence[str]) 
         if rules.cover(name):
             raise _immutable(repository, name, "updated")
     movable = [name for name in names if not rules.cover(name)]
-    tags.filter(name__in=movable).update(manifest=manifest_id, pushed_at=timezone.now())
+    tags.filter(name__in=movable).update(
+        manifest=manifest_id, pushed_at=Greatest(Value(at), F("pushed_at") + timedelta(milliseconds=1))
+    )
 
 
 @transaction.atomic

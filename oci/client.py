@@ -263,12 +263,12 @@ class RegistryClient:
 
     # Manifests
 
-    def put_manifest(self, name: str, reference: Digest | str, media_type: str, payload: bytes) -> None:
+    def put_manifest(self, name: str, reference: Digest | str, media_type: str, payload: bytes, **headers: str) -> None:
         """DigestInvalid where the registry says that it has stored something else."""
         request = Request(
             method="PUT",
             target=self._manifest(name, reference),
-            headers={"Content-Type": media_type},
+            headers={"Content-Type": media_type, **headers},
             body=payload,
             idempotent=isinstance(reference, Digest),
             timeout=self._commit_timeout if self.tries > 1 else None,

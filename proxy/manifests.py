@@ -9,6 +9,7 @@ import audit
 from artifacts import manifests, pulls, push, tagging
 from artifacts.manifests import Stored
 from oci import manifest as oci_manifest
+from oci import tagged
 from oci.digest import Digest
 from oci.errors import ManifestTooLarge, ManifestUnknown, TagInvalid, Unavailable
 from oci.reference import parse_reference, parse_repository, parse_tag
@@ -83,6 +84,7 @@ def _put(request: HttpRequest, repository: str, reference: Digest | str) -> Http
         request.body,
         request.META.get("CONTENT_TYPE", ""),
         tags=_tag_parameters(request, reference),
+        tagged_at=tagged.read(request.headers.get(tagged.HEADER, "")),
         actor=claims.actor,
         context=audit.context_of(request),
     )

@@ -6,10 +6,11 @@ the destination is asked before anything is sent. So a copy that was broken off 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
@@ -18,6 +19,7 @@ from django.db import DatabaseError
 from oci.client import FetchedManifest
 from oci.digest import Digest
 from oci.errors import Denied, DigestInvalid, NameUnknown, RegistryError, Unauthorized
+from oci.tagged import is_moved_later
 from oci.transport import OffLimits
 from replication import graph, referring, sending, transfers
 from replication.failures import DESTINATION, SOURCE, TagElsewhere, Trouble, Vanished
@@ -36,7 +38,8 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be copied: `tags` are put on `digest` at the destination. `override`: they may be elsewhere there."""
+    """What is to be copied: `tags` are put on `digest` at the destination. `override`: they may be elsewhere there.
+    `follows`: it is news of what happened at the source, and takes nothing back that happened there later."""
 
     repository: str
     digest: Digest
@@ -44,6 +47,7 @@ class Order:
     tags: Sequence[str]
     override: bool
     chunk: int | None = None
+    follows: bool = False
 
 
 @dataclass(slots=True)
@@ -195,8 +199,11 @@ class Copy:
         self._list_referrers()
         self._put_belongings()
         self.work.check()
+        since = self._since(tags)
         wanted = self._current(self._misplaced(tags, is_new=root in lacking))
-        if wanted:
+        if since and wanted:
+            self._put_news(dict.fromkeys(wanted, root), since)
+        elif wanted:
             self._put_manifest(root, wanted)
 
     def _list_referrers(self) -> None:
@@ -205,6 +212,21 @@ class Copy:
             f"listing what refers to {place}@{self.order.digest}",
             lambda: referring.list_referrers(self.destination, place, self._graph, self._payload),
         )
+
+    def _since(self, tags: Sequence[str]) -> Mapping[str, datetime]:
+        """Asked for before it is looked whether they are there still: never later than they were put there."""
+        if not self.order.follows or not tags:
+            return {}
+        return self._at_source("looking up tags", lambda: self.source.tagged(self.order.repository, tags))
+
+    def _put_news(self, tags: Mapping[str, Digest], since: Mapping[str, datetime]) -> None:
+        for tag, digest in tags.items():
+            try:
+                self._put_manifest(digest, [tag], since.get(tag))
+            except Trouble as error:
+                if not is_moved_later(error.error):
+                    raise
+                self.work.journal.warning(f"{tag} was moved later at {self.destination.name}: left alone")
 
     def _current(self, tags: Sequence[str]) -> list[str]:
         """Those that are on it at the source still. What was moved or deleted there while this one was on its way is
@@ -227,20 +249,22 @@ class Copy:
         return [tag for tag, there in self._on(tags).items() if there != self.order.digest]
 
     def _put_belongings(self) -> None:
+        since = self._since(list(self._graph.belongings))
         for tag, digest in self._graph.belongings.items():
             there = self._at_destination(f"looking up {tag}", partial(self._tagged, tag))
             if there is None or (there != digest and self.order.override and "." in tag):
-                self._put_manifest(digest, [tag])
+                self._put_news({tag: digest}, since)
             elif there != digest:
                 self._check_undisputed(tag, digest, there)
 
-    def _put_manifest(self, digest: Digest, tags: Sequence[str]) -> None:
+    def _put_manifest(self, digest: Digest, tags: Sequence[str], since: datetime | None = None) -> None:
         manifest = self._payload(digest)
         self.work.confirm()
         named = ", ".join(tags) or str(digest)
         what = f"putting the manifest {self.order.destination}:{named}"
+        place = self.order.destination
         try:
-            self._at_destination(what, lambda: self.destination.put_manifest(self.order.destination, manifest, tags))
+            self._at_destination(what, lambda: self.destination.put_manifest(place, manifest, tags, since))
         except Trouble as error:
             if isinstance(error.error, DigestInvalid):
                 self.work.disputed.update(tags)

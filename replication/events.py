@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
@@ -194,7 +195,7 @@ def _start(policy: Policy, items: list[dict[str, Any]], begun: Counter[int]) -> 
 def _written(row: Event) -> dict[str, Any]:
     return {
         "kind": row.kind, "repository": row.repository, "digest": row.digest, "tags": row.tags, "labels": row.labels,
-        "types": row.resource_type,
+        "types": row.resource_type, "at": row.at.isoformat(),
     }  # fmt: skip
 
 
@@ -250,6 +251,17 @@ def deleted(event: Sequence[Mapping[str, Any]], repository: str, filters: Filter
         whole = item["digest"] and len(tags) == len(item["tags"])
         found |= dict.fromkeys([item["digest"]] if whole else tags)
     return list(found)
+
+
+def deleted_at(event: Sequence[Mapping[str, Any]], repository: str, reference: str) -> datetime | None:
+    """When that tag or artifact was deleted here last."""
+    times = [
+        datetime.fromisoformat(item["at"])
+        for item in event
+        if item["repository"] == repository and item["kind"] == changes.DELETE and "at" in item
+        if reference in {item["digest"], *item["tags"]}
+    ]
+    return max(times, default=None)
 
 
 def _is_selected(item: Mapping[str, Any], filters: Filters) -> bool:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 from django.db import connection
 
 from artifacts import blobs, incoming, kinds, listing, manifests, push, tagging
-from artifacts.models import Manifest, Repository
+from artifacts.models import Manifest, Repository, Tag
 from audit import Context
 from db.prepared import fetch
 from oci.client import FetchedManifest
@@ -133,13 +134,20 @@ class Here:
     def belongings(self, repository: str, digests: Collection[Digest]) -> Mapping[str, Digest]:
         return _tags(repository, [name for digest in digests for name in tags_of(digest)])
 
-    def put_manifest(self, repository: str, manifest: FetchedManifest, tags: Sequence[str]) -> None:
+    def tagged(self, repository: str, tags: Sequence[str]) -> Mapping[str, datetime]:
+        rows = Tag.objects.filter(repository__name=repository, name__in=tags)
+        return dict(rows.values_list("name", "pushed_at"))
+
+    def put_manifest(
+        self, repository: str, manifest: FetchedManifest, tags: Sequence[str], since: datetime | None = None
+    ) -> None:
         push.push(
             repository,
             manifest.digest,
             manifest.payload,
             manifest.media_type,
             tags=tags,
+            tagged_at=since,
             actor=SYSTEM,
             context=Context(),
             detail={"replication": self._policy},
@@ -183,6 +191,10 @@ class Here:
             return
         except InvalidProjectName as error:
             raise NameInvalid(f"{project} can't be a project here: {error}") from error
+
+    def has_later(self, repository: str, reference: str, at: datetime) -> bool:
+        del repository, reference, at
+        return False  # nothing is deleted here: events lead from here
 
     def delete(self, repository: str, reference: str) -> None:
         with suppress(ManifestUnknown):

@@ -8,12 +8,12 @@ from typing import NamedTuple
 from django.db import DatabaseError, InterfaceError, close_old_connections
 
 from oci.digest import Digest
-from replication import absence, claims, connecting, dispatch, executions
+from replication import absence, claims, connecting, dispatch, events, executions
 from replication.claims import Rest
 from replication.copying import Copy, Order, at
 from replication.failures import DESTINATION, SOURCE, is_of_database, told
 from replication.journal import Journal
-from replication.models import Execution, Operation, State, Task
+from replication.models import Execution, Operation, State, Task, Trigger
 from replication.pulse import beating
 from replication.sites import Site
 from replication.work import Halted, Work
@@ -126,6 +126,7 @@ def _order(task: Task) -> Order:
         tags=task.tags,
         override=policy.override,
         chunk=CHUNK if policy.by_chunk else None,
+        follows=task.execution.trigger == Trigger.EVENT_BASED,
     )
 
 
@@ -138,6 +139,11 @@ def _delete(task: Task, work: Work, source: Site, destination: Site) -> str:
     what = f"looking up {task.source} {task.reference}"
     if at(SOURCE, source, what, lambda: source.resolve(task.source, reference)) is not None:
         return "left alone: the source has it again"
+    moment = events.deleted_at(task.execution.event or (), task.source, task.reference)
+    what = f"looking up {task.destination} {task.reference}"
+    there = task.destination, task.reference
+    if moment and at(DESTINATION, destination, what, lambda: destination.has_later(*there, moment)):
+        return "left alone: it was put there again later"
     work.confirm()
     what = f"deleting {task.reference} of {task.destination}"
     at(DESTINATION, destination, what, lambda: destination.delete(task.destination, task.reference))

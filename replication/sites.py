@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from oci.client import FetchedManifest
@@ -91,8 +92,14 @@ class Site(Protocol):
     def belongings(self, repository: str, digests: Collection[Digest]) -> Mapping[str, Digest]:
         """Tags that say by their names that they belong to one of these manifests, and what they are on."""
 
-    def put_manifest(self, repository: str, manifest: FetchedManifest, tags: Sequence[str]) -> None:
-        """Under its digest, or under all these tags. What it names is there."""
+    def tagged(self, repository: str, tags: Sequence[str]) -> Mapping[str, datetime]:
+        """When these tags were put where they are, at whichever site that was first; of those that it knows of."""
+
+    def put_manifest(
+        self, repository: str, manifest: FetchedManifest, tags: Sequence[str], since: datetime | None = None
+    ) -> None:
+        """Under its digest, or under all these tags. What it names is there. `since`: see `tagged`; then a site that
+        knows of one that was put elsewhere later refuses, see `oci.tagged`."""
 
     # Blobs
 
@@ -119,6 +126,9 @@ class Site(Protocol):
     def prepare(self, repository: str, *, public: Callable[[], bool]) -> None:
         """Make what has to be there before anything comes to the repository. `public` is asked only where that is
         made."""
+
+    def has_later(self, repository: str, reference: str, at: datetime) -> bool:
+        """Whether a tag, or by its digest an artifact, is known to have been put there after a moment."""
 
     def delete(self, repository: str, reference: str) -> None:
         """A tag, or by its digest an artifact."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import islice
 
+from oci import tagged
 from oci.client import FetchedManifest, RegistryClient
 from oci.digest import Digest
 from oci.errors import Denied, DigestInvalid, Unauthorized, Unsupported
@@ -85,10 +87,17 @@ class There:
             self._belonging = {repository: (time.monotonic() + _REMEMBERED, names)}
         return names
 
-    def put_manifest(self, repository: str, manifest: FetchedManifest, tags: Sequence[str]) -> None:
+    def tagged(self, repository: str, tags: Sequence[str]) -> Mapping[str, datetime]:
+        del repository, tags
+        return {}
+
+    def put_manifest(
+        self, repository: str, manifest: FetchedManifest, tags: Sequence[str], since: datetime | None = None
+    ) -> None:
         references: Sequence[Digest | str] = tags or [manifest.digest]
+        headers = {tagged.HEADER: tagged.written(since)} if since else {}
         for reference in references:
-            self._client.put_manifest(repository, reference, manifest.media_type, manifest.payload)
+            self._client.put_manifest(repository, reference, manifest.media_type, manifest.payload, **headers)
         for tag in tags:
             self._check(repository, tag, manifest.digest)
         self._belonging.pop(repository, None)
@@ -141,6 +150,10 @@ class There:
         if time.monotonic() >= self._prepared.get(repository, 0.0):
             self._adapter.prepare(repository, public=public())
             self._prepared = {repository: time.monotonic() + _REMEMBERED}
+
+    def has_later(self, repository: str, reference: str, at: datetime) -> bool:
+        put_at = self._adapter.put_at(repository, reference)
+        return put_at is not None and put_at > at
 
     def delete(self, repository: str, reference: str) -> None:
         self._adapter.delete(repository, reference)

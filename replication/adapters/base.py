@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from typing import Any, ClassVar, NamedTuple
 
@@ -188,6 +189,12 @@ class Adapter:
 
     def make_home(self, repository: str, *, public: bool) -> None:
         """See `prepare`. Nothing if it is there."""
+
+    def put_at(self, repository: str, reference: str) -> datetime | None:
+        """When a tag was put where it is, or by a digest when the artifact or one of its tags came; where the vendor
+        tells."""
+        del repository, reference
+        return None
 
     def delete(self, repository: str, reference: str) -> None:
         """Take away a tag, or by a digest the artifact with all its tags. Nothing if it isn't there."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator
+from datetime import datetime
 from functools import cached_property
 from itertools import islice
 from urllib.parse import quote, urlencode
@@ -12,7 +13,7 @@ from oci.referrers import BELONGING
 from oci.vendor import JsonApi
 from replication.adapters import base
 from replication.adapters.base import Listed, by_digest
-from replication.adapters.reading import Fields, inner, number, rows, said, text
+from replication.adapters.reading import Fields, inner, moment, number, rows, said, text
 from replication.names import Sought
 
 _PAGE = 100
@@ -126,8 +127,18 @@ class Adapter(base.Adapter):
             return False
         return True
 
+    def put_at(self, repository: str, reference: str) -> datetime | None:
+        try:
+            artifact = self.api.get(_artifact(repository, reference)).document
+        except (NameUnknown, Denied, Unauthorized):
+            return None
+        tags = rows(artifact, "tags")
+        told = [artifact, *tags] if ":" in reference else [tag for tag in tags if text(tag, "name") == reference]
+        times = [at for each in told if (at := moment(each, "push_time")) is not None]
+        return max(times, default=None)
+
     def delete(self, repository: str, reference: str) -> None:
-        place = f"{_place(repository)}/artifacts/{quote(reference, safe=':')}"
+        place = _artifact(repository, reference)
         try:
             self.api.delete(place if ":" in reference else f"{place}/tags/{quote(reference, safe='')}")
         except NameUnknown:
@@ -142,6 +153,10 @@ def _place(repository: str) -> str:
     """A repository in the API: its slashes are encoded twice."""
     rest = repository.partition("/")[2]
     return f"{_project(repository)}/repositories/{quote(quote(rest, safe=''), safe='')}"
+
+
+def _artifact(repository: str, reference: str) -> str:
+    return f"{_place(repository)}/artifacts/{quote(reference, safe=':')}"
 
 
 def _listed(found: Fields) -> Listed:

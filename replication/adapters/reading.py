@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from oci.errors import Unavailable
 
 Fields = Mapping[str, Any]
+_LONGEST_TIME = 40  # characters
 
 
 def fields(found: Any) -> Fields:
@@ -62,6 +64,15 @@ def number(found: Any, name: str) -> int:
     if isinstance(value, str) and value.isascii() and value.isdigit():
         return int(value[:18])
     return value if isinstance(value, int) and value >= 0 else 0
+
+
+def moment(found: Any, name: str) -> datetime | None:
+    """A time, in ISO 8601 with its zone; None where there is none, as in Harbor's year 1."""
+    try:
+        at = datetime.fromisoformat(said(found, name)[:_LONGEST_TIME])
+    except ValueError:
+        return None
+    return at if at.tzinfo and at.year > 1 else None
 
 
 def places(most: int = 10_000) -> Iterator[int]:

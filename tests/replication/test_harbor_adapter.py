@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 from django.db import connection
@@ -168,3 +169,15 @@ def test_it_tells_the_labels_there_are(there, admin, monkeypatch):
     assert sorted(endpoints.labels_of(made)) == ["prod", "qa"]
     there.listener.stop()
     assert endpoints.labels_of(made) == []
+
+
+def test_it_tells_when_a_tag_or_an_artifact_was_put_there(there, admin):
+    make_project("team")
+    digest = push("team/app", "v1", "v2")
+    at = datetime(2027, 1, 2, 3, 4, 5, tzinfo=UTC)
+    Tag.objects.filter(name="v1").update(pushed_at=at)
+    found = adapter(there, admin)
+    assert found.put_at("team/app", "v1") == found.put_at("team/app", digest) == at
+    assert found.put_at("team/app", "v2") not in {at, None}
+    assert found.put_at("team/app", "v3") is None
+    assert adapter(there, admin, "Wrong-Password-1").put_at("team/app", "v1") is None
