@@ -66,8 +66,13 @@ class Work:
             self.sent += sent
 
     def on_halt(self, abort: Callable[[], None]) -> None:
-        """Have `abort` called, from another thread, when the work is halted: it ends calls that go on."""
-        self._aborts.append(abort)
+        """Have `abort` called, from another thread, when the work is halted: it ends calls that go on. At once where it
+        has been by now."""
+        with self._lock:
+            self._aborts.append(abort)
+            if not self.halted.is_set():
+                return
+        abort()
 
     def halt(self, *, stop_asked: bool, leaving: bool = False) -> None:
         """End it, unless it is over by itself: then what it worked with serves other work by now. `leaving`: another

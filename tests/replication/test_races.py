@@ -251,3 +251,11 @@ def test_a_beat_that_fails_in_any_way_is_not_the_last():
         raise RuntimeError("a defect")
 
     _beat(Work(Journal(None)), fail)
+
+
+def test_work_that_was_halted_before_its_sites_were_reached_ends_their_calls_too():
+    work, ended = Work(Journal(None)), list[str]()
+    work.on_halt(lambda: ended.append("before"))
+    work.halt(stop_asked=True)
+    work.on_halt(lambda: ended.append("after"))
+    assert ended == ["before", "after"]
