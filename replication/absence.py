@@ -166,27 +166,31 @@ def held_up(policies: QuerySet[Policy]) -> QuerySet[Policy]:
 
 def words(executions: Iterable[Execution]) -> dict[int, str]:
     """What those of the executions wait for that do, by their ids."""
-    away = list(Absence.objects.filter(back_at=None).select_related("endpoint").order_by("pk"))
+    away = _away()
     going = {each.pk: each.policy_id for each in executions if each.ended_at is None} if away else {}
     policies = Policy.objects.in_bulk(set(going.values())) if going else {}
-    told = {pk: _told(away, policies[policy]) for pk, policy in going.items()}
+    told = {pk: _told(away, policies[policy], next_try=True) for pk, policy in going.items()}
     return {pk: text for pk, text in told.items() if text}
 
 
 def account(policy: Policy) -> str:
-    """Which of its sides is away, or was lately, and what that answered."""
-    return _told(list(Absence.objects.select_related("endpoint").order_by("pk")), policy)
+    """Which of its sides is away, and what that answered."""
+    return _told(_away(), policy)
+
+
+def _away() -> list[Absence]:
+    return list(Absence.objects.filter(back_at=None).select_related("endpoint").order_by("pk"))
 
 
 def _moment(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _told(absences: Iterable[Absence], policy: Policy) -> str:
-    for each in absences:
+def _told(away: Iterable[Absence], policy: Policy, *, next_try: bool = False) -> str:
+    for each in away:
         if each.endpoint_id in {None, policy.source_id, policy.destination_id}:
             here = {policy.source_id: SOURCE, policy.destination_id: DESTINATION}
             name = each.endpoint.name if each.endpoint else "this registry"
-            again = "" if each.back_at else f"; next try at {_moment(each.look_at)}"
+            again = f"; next try at {_moment(each.look_at)}" if next_try else ""
             return f"{here[each.endpoint_id]} {name} is away since {_moment(each.since)}: {each.text}{again}"
     return ""

@@ -107,6 +107,7 @@ def test_patience_ends_and_a_retry_begins_it_anew(bench, waiting, remote, settin
     failed = bench.seen(waiting)
     assert (failed.state, failed.failed) == (State.FAILED, 2)
     assert "given up after 1:00:00: destination site" in bench.tasks(waiting)[0].text
+    assert bench.tasks(waiting)[0].text.endswith("refuses the connection")
     executions.retry(waiting, actor=SYSTEM, context=Context())
     bench.work()
     bench.sweep()
