@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.figures import Figure
 from bench.load import Load
 from bench.peer import Peer
-from bench.product import USER, Product
+from bench.product import USER, Product, ProductError
 from bench.rounds import Sample, figure, interleave, measure, middle
 from bench.world import IMAGE, TAG, World
 
@@ -55,7 +55,9 @@ def _copy(url: str, destination: Path, login: list[str], world: World) -> Load:
     for _ in range(COPIES):
         shutil.rmtree(destination, ignore_errors=True)
         command = ["skopeo", "copy", "--quiet", "--src-tls-verify=false", *login, source, f"dir:{destination}"]
-        subprocess.run(command, check=True, timeout=TIMEOUT, stdin=subprocess.DEVNULL)
+        done = subprocess.run(command, check=False, timeout=TIMEOUT, stdin=subprocess.DEVNULL)
+        if done.returncode:
+            raise ProductError(f"skopeo copy out of {url} failed")  # its command line has the password
     seconds = time.monotonic() - begun
     size = sum(blob.size for blob in world.image.blobs)
     return Load(COPIES, COPIES * size, seconds)
