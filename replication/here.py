@@ -226,12 +226,13 @@ def _beginning(prefix: str) -> Iterator[str]:
 def listed(repository: str, digests: Sequence[str] | None = None) -> Iterator[Listed]:
     """All artifacts of a repository in the order of their digests, or those of these: what is listed, and what belongs
     to something else but has a tag of its own."""
-    after = ""
-    while rows := _rows(repository, after, digests):
+    after, more = "", True
+    while more:
+        rows = _rows(repository, after, digests)
         for digest, media_type, artifact_type, size, tags, labels, has_referrers in rows:
             kind = kinds.kind_of(media_type, artifact_type)
             yield Listed(digest, tuple(tags), tuple(labels), kind, size, has_referrers)
-        after = rows[-1][0]
+        after, more = rows[-1][0] if rows else "", len(rows) == _BATCH
 
 
 def _rows(

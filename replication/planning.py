@@ -8,6 +8,7 @@ order then, or without that place, is gone through from its beginning: what has 
 from __future__ import annotations
 
 import json
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
@@ -32,6 +33,7 @@ from replication.sites import Site
 from replication.work import Halted, Work
 
 BATCH = 500  # artifacts
+PAUSE = 0.5  # seconds at most until the row says what was found unchanged
 AHEAD = 4  # batches that sites are asked about while one is written
 _OF_ONE = (Denied, NameInvalid, Unauthorized)  # what a registry answers of one repository, others being well
 
@@ -104,6 +106,8 @@ class Planner:
         self.begun_anew = False  # what was planned before comes again
         self.sides = Sides(source, destination, work, override=self.policy.override, sizing=execution.dry_run)
         self.refused = ""  # the repository that was lately
+        self.unwritten = 0  # artifacts that are unchanged, beyond what the row says
+        self.due = 0.0  # when the row is to say so (time.monotonic)
 
     def run(self) -> None:
         """Raises Halted, Trouble, and what the database does."""
@@ -117,6 +121,8 @@ class Planner:
         for step in _ahead(steps):
             self.work.check()
             step()
+        if self.unwritten:
+            self._write([])
 
     def _all(self) -> Iterator[Step]:
         try:
@@ -219,8 +225,15 @@ class Planner:
         return events.candidates(self.execution.event, repository, self.filters)
 
     def _commit(self, drafts: Sequence[Draft], unchanged: int, repository: str, after: str) -> None:
-        """Write a batch, if the planning is still ours. Raises Halted."""
+        """What a batch came to. Where nothing is to be done the row says so a little later. Raises Halted."""
         self.place.repository, self.place.after = repository, after
+        self.unwritten += unchanged
+        if drafts or time.monotonic() >= self.due:
+            self._write(drafts)
+
+    def _write(self, drafts: Sequence[Draft]) -> None:
+        """Write down how far it is, if the planning is still ours. Raises Halted."""
+        unchanged, self.unwritten, self.due = self.unwritten, 0, time.monotonic() + PAUSE
         with transaction.atomic():
             connection.cursor().execute("SET LOCAL synchronous_commit TO off")  # it goes back as a whole, if at all
             ours = claims.planning(self.execution.pk, self.work.claim).filter(stop_asked=False)
