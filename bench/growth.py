@@ -37,23 +37,16 @@ def _figure(name: str, one: Pass, sides: dict[str, tuple[Product, int]]) -> Figu
     passes = {side: partial(one, product, count) for side, (product, count) in sides.items()}
     for product, _ in sides.values():
         product.settle()
-    taken = interleave(passes, rounds=ROUNDS)
-    _inform(name, taken)
-    return figure(
-        f"growth to a million: {name}",
-        taken,
-        Sample.cpu_per_request,
-        BAR,
-        "lower",
-        unit="ms",
-        ours="large",
-        peer="small",
-    )
+    return growth(name, interleave(passes, rounds=ROUNDS), SMALL, LARGE)
 
 
-def _inform(name: str, taken: list[Round]) -> None:
-    small, large = (middle(taken, Sample.rate, side) for side in ("small", "large"))
-    print(f"  {name}: {small:.0f}/s with {SMALL:,} rows, {large:.0f}/s with {LARGE:,}")
+def growth(name: str, taken: list[Round], *rows: int) -> Figure:
+    """What a request costs on the side `large`, as a ratio to the side `small`; `rows` are those of small and large."""
+    seen = zip(("small", "large"), rows, strict=True)
+    rates = (f"{middle(taken, Sample.rate, side):.0f}/s with {count:,} rows" for side, count in seen)
+    print(f"  {name}: {', '.join(rates)}")
+    title = f"growth to a million: {name}"
+    return figure(title, taken, Sample.cpu_per_request, BAR, "lower", unit="ms", ours="large", peer="small")
 
 
 def _tags(product: Product, count: int) -> Sample:

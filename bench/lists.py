@@ -9,9 +9,10 @@ from pathlib import Path
 
 from bench import seed
 from bench.figures import Figure
+from bench.growth import growth
 from bench.load import wrk
 from bench.product import PROJECT, USER, Product, ProductError
-from bench.rounds import Sample, figure, interleave, measure, middle
+from bench.rounds import Sample, interleave, measure
 from bench.world import World
 
 SMALL, LARGE = 100, 1_000_000
@@ -19,7 +20,6 @@ PAGES = 5  # of ten entries, one behind the other
 FURTHEST = 900  # the audit trail's pages by number end soon behind it
 ROUNDS = 5
 SECONDS = 3
-BAR = 1.3
 MEMBER = "member"  # of ten projects; USER is an administrator of the system and sees all
 _ARTIFACTS = f"/projects/{PROJECT}/repositories/many/artifacts?with_tag=true&with_label=true"
 # What is asked for, by whom, and whether the pages begin in the middle of the list.
@@ -63,19 +63,7 @@ def _figure(name: str, directory: Path, sides: dict[str, tuple[Product, int]]) -
         file.write_text("\n".join(_pages(product, start, user) or [start]) + "\n")
         passes[side] = partial(_pass, product, user, file)
         product.settle()
-    taken = interleave(passes, rounds=ROUNDS)
-    small, large = (middle(taken, Sample.rate, side) for side in ("small", "large"))
-    print(f"  {name}: {small:.0f}/s with {SMALL:,} rows, {large:.0f}/s with {LARGE:,}")
-    return figure(
-        f"growth to a million: {name}",
-        taken,
-        Sample.cpu_per_request,
-        BAR,
-        "lower",
-        unit="ms",
-        ours="large",
-        peer="small",
-    )
+    return growth(name, interleave(passes, rounds=ROUNDS), SMALL, LARGE)
 
 
 def _pass(product: Product, user: str, paths: Path) -> Sample:
