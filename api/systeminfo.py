@@ -16,9 +16,8 @@ from api.errors import NotFound
 from api.times import written
 from artifacts import store
 from configuration import values
+from configuration.version import VERSION
 from rbac.policy import SYSTEM_SCOPE
-
-VERSION = "v2.14.0-roadstead"  # the Harbor whose contract is spoken: clients decide by it what they may ask for
 
 
 class GeneralInfoShape(TypedDict):

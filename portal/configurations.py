@@ -15,9 +15,12 @@ from django.utils.translation import gettext_lazy
 from configuration import actions, guards, reach, values
 from configuration.items import Item, find
 from portal import errors
+from portal.domain_words import told
 from portal.forms import PortalForm
 from portal.item_words import CHOICES, HELP, TITLES
 from portal.visit import Visit, visited
+from projects import quotas
+from projects.errors import InvalidQuota
 from rbac import trial
 from rbac.policy import SYSTEM_SCOPE, can
 
@@ -75,6 +78,19 @@ class _Items(PortalForm):
         return {name: find(name).accept(value) for name, value in named.items() if value or not find(name).secret}
 
 
+class _Limit(forms.CharField):
+    """A storage limit as people write it; the item holds bytes."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return quotas.written(value) if isinstance(value, int) else value
+
+    def clean(self, value: Any) -> int:
+        try:
+            return quotas.parse(super().clean(value))
+        except InvalidQuota as error:
+            raise forms.ValidationError(told(error, str(error))) from error
+
+
 def _form_of(part: Part, data: QueryDict | None) -> _Items:
     shown = guards.shown()
     fields = {
@@ -102,7 +118,8 @@ def _field(item: Item, *, editable: bool) -> forms.Field:
     if item.kind is bool:
         return forms.BooleanField(**common)
     if item.kind is int:
-        return forms.IntegerField(**{**common, "required": editable})
+        number = _Limit if item.name == "storage_per_project" else forms.IntegerField
+        return number(**{**common, "required": editable})
     if item.name == "banner_message":
         return forms.CharField(widget=forms.Textarea(attrs={"rows": 3}), max_length=4096, **common)
     return forms.CharField(widget=forms.TextInput(attrs={"spellcheck": "false"}), max_length=4096, **common)

@@ -6,6 +6,7 @@ from django.http import HttpResponse
 
 from artifacts import health, store
 from configuration import values
+from configuration.version import VERSION
 from oci.errors import RegistryError
 from portal.item_words import CHOICES
 from portal.picture import MANY, amounts
@@ -27,5 +28,6 @@ def system(visit: Visit) -> HttpResponse:
         "taken": room.total - room.free if room else 0, "driver": store.driver(),
         **amounts(), "users": User.objects.all()[: MANY + 1].count(),
         "auth_mode": dict(CHOICES["auth_mode"]).get(auth_mode, auth_mode), "read_only": values.flag("read_only"),
+        "version": VERSION, "address": f"{visit.request.scheme}://{visit.request.get_host()}",
     }  # fmt: skip
     return visit.show("system_information", facts)

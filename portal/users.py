@@ -161,7 +161,7 @@ def delete(visit: Visit, user_id: int) -> HttpResponse:
         lambda: actions.delete_user(found, actor=visit.actor, context=visit.context),
         name=found.username,
         title=_("Delete the user %(name)s") % {"name": found.username},
-        words=_("Memberships and tokens go too; projects stay, without an owner. A lock can be undone."),
+        words=_("Memberships and tokens go too; projects stay, without an owner. This can't be undone, unlike a lock."),
         back=reverse("user", args=[found.pk]),
         button=_("Delete the user"),
         then=reverse("users"),

@@ -258,6 +258,14 @@ def test_it_works_without_scripts_and_by_the_keyboard(world: World, browser: Chr
     browser.evaluate("document.querySelector('.topbar-menu').focus(); null")
     browser.press("Enter")
     assert browser.evaluate("document.querySelector('.sidebar').matches(':popover-open')")
+    browser.go(f"{world.stack.url}{_WEB}")
+    assert (
+        browser.evaluate("""[...document.querySelectorAll('thead a')].map(link => {
+        const {left, top, width, height} = link.getBoundingClientRect();
+        return document.elementFromPoint(left + width / 2, top + height / 2) === link;
+    })""")
+        == [True] * 5
+    )  # what orders the list
     browser.go(f"{world.stack.url}{_WEB}/settings")
     place = browser.evaluate("document.querySelector('.tabs [aria-current]').getBoundingClientRect().right")
     assert place <= PHONE[0]  # the last tab, of a row that is wider than the phone

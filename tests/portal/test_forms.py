@@ -8,6 +8,7 @@ import pytest
 
 from artifacts.models import Repository
 from configuration import values
+from configuration.version import VERSION
 from projects.models import ImmutableRule, Label, Member, Project, Robot
 from rbac.models import Role, Session, User
 from tests.people import PASSWORD, make_group, make_project, make_user
@@ -93,6 +94,25 @@ def test_a_secret_is_called_unchanged_where_one_is_kept(root, configure):
     assert 'placeholder="unchanged"' not in root.text(page)
     configure(ldap_search_password="kept-well")
     assert 'placeholder="unchanged"' in root.text(page)
+
+
+def test_the_limit_of_new_projects_is_written_as_people_do(root):
+    page = "/administration/configuration/projects"
+    assert 'value="unlimited"' in root.text(page)
+    fields = {"project_creation_restriction": "everyone", "robot_name_prefix": "robot$", "robot_token_duration": "30",
+              "token_expiration": "5"}  # fmt: skip
+    wrong = send(root, page, **fields, storage_per_project="plenty")
+    assert (wrong.status_code, "10GiB is one" in text_of(wrong)) == (400, True)
+    assert send(root, page, **fields, storage_per_project="1.5TiB").status_code == 302
+    values.forget()
+    assert values.number("storage_per_project") == 1536 * 2**30
+    assert 'value="1.5 TiB"' in root.text(page)
+
+
+def test_the_system_page_tells_what_runs_here_and_where(root):
+    page = root.text("/administration/system")
+    assert f"https://{HOST}" in page
+    assert VERSION in page
 
 
 def test_members_come_change_and_go(browser):
