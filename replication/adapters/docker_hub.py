@@ -58,11 +58,16 @@ class Adapter(base.Adapter):
             yield f"{namespace}/{text(each, 'name')}"
 
     def artifacts(self, repository: str) -> Iterator[Listed]:
-        results = list(self._results(f"{_place(repository)}/tags"))
-        sizes = {said(each, "digest"): number(each, "full_size") for each in results}
-        tagged = ((text(each, "name"), self._digest(repository, each)) for each in results)
-        for digest, tags in by_digest(pair for pair in tagged if pair[1]).items():
-            yield Listed(digest, tags, size=sizes.get(digest, 0))
+        tagged: list[tuple[str, str]] = []
+        sizes: dict[str, int] = {}
+        for each in self._results(
+            f"{_place(repository)}/tags"
+        ):  # a page at a time: each tag tells of all its platforms
+            if digest := self._digest(repository, each):
+                tagged.append((text(each, "name"), digest))
+                sizes[digest] = number(each, "full_size")
+        for digest, tags in by_digest(tagged).items():
+            yield Listed(digest, tags, size=sizes[digest])
 
     def _digest(self, repository: str, tag: Fields) -> str:
         """Of old tags it isn't told. "" for one that has gone meanwhile."""

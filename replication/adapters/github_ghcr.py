@@ -76,6 +76,7 @@ class Adapter(base.Adapter):
             if reference in tags and len(tags) > 1:
                 raise Unsupported(f"GitHub can't delete the tag {reference} alone: {', '.join(tags)} are one version")
             self._delete(repository, number(each, "id"))
+            return
 
     def _delete(self, repository: str, version: int) -> None:
         owner, _, name = repository.partition("/")

@@ -66,12 +66,16 @@ class Adapter(base.Adapter):
         return None if self.api is None else self._tagged(self.api, repository)
 
     def _tagged(self, api: JsonApi, repository: str) -> Iterator[Listed]:
+        tagged: list[tuple[str, str]] = []
+        sizes: dict[str, int] = {}
         try:
-            tags = list(_tags(api, repository))
+            for each in _tags(api, repository):
+                digest = text(each, "manifest_digest")
+                tagged.append((text(each, "name"), digest))
+                sizes[digest] = number(each, "size")
         except NameUnknown:
             return
-        sizes = {text(each, "manifest_digest"): number(each, "size") for each in tags}
-        for digest, names in by_digest((text(each, "name"), text(each, "manifest_digest")) for each in tags).items():
+        for digest, names in by_digest(tagged).items():
             yield Listed(digest, names, size=sizes[digest])
 
     def make_home(self, repository: str, *, public: bool) -> None:
