@@ -134,7 +134,7 @@ class RegistryClient:
 
     def ping(self) -> None:
         """Raises Unavailable when the registry doesn't answer, Unauthorized when it wants another credential."""
-        self._session.call(Request(method="GET", target=f"{self._root}/"), {_OK})
+        self._session.ping(f"{self._root}/")
 
     # Blobs
 

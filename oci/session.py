@@ -67,6 +67,12 @@ class Session:
             return self._send(request)
         return self._persist(request, lambda: self._send(request))
 
+    def ping(self, target: str) -> None:
+        """Raises what the answer means, and Lasting for a web page: a sign-in is before it, or it is no registry."""
+        answer = self.call(Request(method="GET", target=target), {_OK})
+        if answer.payload.lstrip()[:1] == b"<":
+            raise Lasting(f"{self.transport.who} answers with a web page, not as a registry: check the address")
+
     def authorization(self, scope: Scope) -> str | None:
         """The Authorization header for a call within `scope`, as far as the registry's ways are known."""
         return self._authenticator.authorization(scope)

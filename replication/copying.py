@@ -62,6 +62,7 @@ class Copy:
     sized: Callable[[int], None] = lambda _: None
     _graph: Graph = field(init=False)
     _limiter: Limiter = field(init=False)
+    _left: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._limiter = Limiter(self.work)
@@ -238,6 +239,7 @@ class Copy:
         for tag in tags:
             if there.get(tag) != self.order.digest:
                 self.work.journal.warning(f"{tag} was moved or deleted at {self.source.name} meanwhile: left alone")
+                self._left.append(tag)
         return [tag for tag in tags if there.get(tag) == self.order.digest]
 
     def _misplaced(self, tags: Sequence[str], *, is_new: bool) -> list[str]:
@@ -283,9 +285,12 @@ class Copy:
 
     def _summary(self, lacking: Sequence[Digest]) -> str:
         self.work.advance(done=self.work.total - self.work.done)
-        if not lacking:
-            return "was there already"
-        return f"copied: {len(lacking)} manifest(s), {size_words(self.work.sent)} sent"
+        copied = f"copied: {len(lacking)} manifest(s), {size_words(self.work.sent)} sent"
+        done = copied if lacking else "was there already"
+        if not self._left or self.order.follows:  # an event has told of those
+            return done
+        without = f"without {', '.join(self._left)}"
+        return f"{done}, {without}: moved or deleted at the source meanwhile, run the policy again"
 
     def _at_source(self, what: str, call: Callable[[], Value]) -> Value:
         return at(SOURCE, self.source, what, call)

@@ -22,7 +22,9 @@ from oci.errors import (
     SizeInvalid,
     Unavailable,
 )
+from oci.listener import Reply
 from oci.manifest import DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST
+from oci.transport import Lasting
 
 HELLO = b"hello, registry"
 LARGE = bytes(range(256)) * (3 * PIECE // 256) + b"and a bit"
@@ -50,6 +52,12 @@ def pieces(payload, size=100_000):
 
 def test_it_pings(client):
     client.ping()
+
+
+def test_a_web_page_is_no_registry(memory, memory_client):
+    memory.faults.append(Reply(200, {"Content-Type": "text/html"}, b"\n<!doctype html><title>Sign in</title>"))
+    with pytest.raises(Lasting, match="a web page, not as a registry: check the address"):
+        memory_client.ping()
 
 
 # Blobs

@@ -73,6 +73,18 @@ def test_a_task_that_comes_late_brings_back_no_tag_that_was_deleted_since(bench,
     assert "v1" not in getattr(remote.repositories.get(door.repository), "tags", {})
 
 
+def test_a_tag_that_moves_at_the_source_during_a_run_by_hand_is_told_in_the_end(bench, remote, door):
+    policy = bench.policy(destination=bench.endpoint(remote.url), names=door.repository)
+    door.push(image(tag="v1").tag("v2"))
+    execution = bench.start(policy)
+    bench.deliver()
+    door.push(image(tag="v1"))
+    bench.work()
+    (task,) = bench.tasks(execution)
+    assert set(remote.repositories[door.repository].tags) == {"v2"}
+    assert task.text.endswith(", without v1: moved or deleted at the source meanwhile, run the policy again")
+
+
 def postpone(policy, repository: str, *, number: int = 1) -> None:
     item = {"kind": "push", "repository": repository, "digest": f"sha256:{'a' * 64}", "tags": [], "labels": []}
     Postponed.objects.bulk_create(Postponed(policy=policy, event=item | {"types": ""}) for _ in range(number))
