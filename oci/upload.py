@@ -124,6 +124,7 @@ class _Sending:
                     raise
                 if left == 1 and self._asking:
                     self._point = None  # it doesn't tell how far it is: then from the beginning on
+                self._close()  # nobody keeps a source open while he waits for the other side
                 self._client.wait(error.retry_after or back_off(self._client.tries - left))
             finally:
                 self._close()

@@ -60,9 +60,8 @@ class Adapter(base.Adapter):
     def artifacts(self, repository: str) -> Iterator[Listed]:
         tagged: list[tuple[str, str]] = []
         sizes: dict[str, int] = {}
-        for each in self._results(
-            f"{_place(repository)}/tags"
-        ):  # a page at a time: each tag tells of all its platforms
+        # A page at a time is in memory: each tag tells of all its platforms.
+        for each in self._results(f"{_place(repository)}/tags"):
             if digest := self._digest(repository, each):
                 tagged.append((text(each, "name"), digest))
                 sizes[digest] = number(each, "full_size")
