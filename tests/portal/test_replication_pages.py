@@ -186,6 +186,14 @@ def test_what_failed_is_taken_up_again(admin: Browser):
     assert f'action="{_EXECUTION}/stop"' in page
 
 
+def test_what_was_stopped_counts_as_not_done_and_can_go_on(admin: Browser):
+    Execution.objects.filter(pk=stage.ID).update(state=State.STOPPED, total=4, succeeded=1, failed=0, stopped=3)
+    page = admin.text(_EXECUTION)
+    assert "<dt>Artifacts</dt><dd>1 of 4</dd>" in page
+    assert "Go on with what was stopped" in page
+    assert ">1 / 4" in admin.text(_EXECUTION.rpartition("/")[0])
+
+
 def test_a_registry_that_policies_use_is_not_deleted(admin: Browser):
     path = f"{_REGISTRIES}/{stage.ID}/delete"
     refused = send(admin, path, confirm="seen")
