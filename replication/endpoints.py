@@ -35,7 +35,8 @@ from replication.models import Endpoint
 _LOCAL_ADDRESSES = "replication_local_addresses"  # the configuration item: see Access.private
 _SEALED_FOR = "replication"
 _LONGEST_NAME, _LONGEST_TYPE, _LONGEST_URL, _LONGEST_TEXT = 64, 32, 512, 64 * 1024
-_PATIENCE = 10.0  # seconds of silence, where somebody waits for the look
+_PATIENCE = 10.0  # seconds of silence
+SHORT = 4.0  # where somebody waits for the look, and a web process for it
 _NOT_YET = "the workers of its own queue haven't looked at it yet"
 _URL = re.compile(r"https?://[!-~]+")
 
@@ -158,12 +159,13 @@ def local_addresses_are_allowed() -> bool:
     return values.flag(_LOCAL_ADDRESSES)
 
 
-def look(settings: Settings, *, private: bool | None = None) -> None:
+def look(settings: Settings, *, private: bool | None = None, patience: float = _PATIENCE) -> None:
     """Raise EndpointUnhealthy, with what fails, unless the registry answers and takes the credential.
 
     `private`: whether local addresses are allowed, as configured if None. With it the database isn't asked.
+    `patience`: seconds of silence.
     """
-    adapter = _adapter(settings, private=private, tries=1, timeout=_PATIENCE)
+    adapter = _adapter(settings, private=private, tries=1, timeout=patience)
     try:
         adapter.check()
     except RegistryError as error:
@@ -177,7 +179,7 @@ def labels_of(endpoint: Endpoint) -> list[str]:
     if not adapters.info(endpoint.kind).labels:
         return []
     try:
-        adapter = _adapter(settings_of(endpoint), tries=1, timeout=_PATIENCE)
+        adapter = _adapter(settings_of(endpoint), tries=1, timeout=SHORT)
     except EndpointUnhealthy:
         return []
     try:

@@ -77,7 +77,7 @@ def try_out(wanted: Settings, endpoint: Endpoint | None) -> None:
     """Raise EndpointUnhealthy, with what fails, unless a registry is well that is kept as `endpoint`, or isn't yet. Of
     one that only workers of its own reach that is their last word; another look is asked for."""
     if endpoints.is_reached_from_here(wanted.name):
-        endpoints.look(wanted)
+        endpoints.look(wanted, patience=endpoints.SHORT)
     elif endpoint is None or wanted != endpoints.settings_of(endpoint):
         raise EndpointUnhealthy(f"only the workers of {wanted.name} reach it: they look at it when it is saved")
     elif not ask(endpoint) and not endpoint.healthy:

@@ -121,6 +121,7 @@ class Adapter:
             "proxied": True,
             "tries": access.tries,
             "timeout": access.timeout,
+            "connect_timeout": min(access.timeout, 10.0),
         }
 
     def close(self) -> None:
