@@ -7,6 +7,7 @@ from oci.errors import PreconditionFailed, RegistryError, TagInvalid
 
 HEADER = "Roadstead-Tagged"
 _AHEAD = timedelta(hours=1)  # that a clock elsewhere may be
+_FIRST = datetime(2000, 1, 1, tzinfo=UTC)  # no registry is older
 _LONGEST = 40  # characters of a time
 
 
@@ -15,15 +16,17 @@ def written(at: datetime) -> str:
 
 
 def read(text: str) -> datetime | None:
-    """The time that a request tells, None where it tells none. TagInvalid, also for one that is far from coming."""
+    """The time that a request tells, None where it tells none. TagInvalid, also for one that can't be."""
     if not text:
         return None
     try:
         at = datetime.fromisoformat(text[:_LONGEST])
     except ValueError as error:
         raise TagInvalid(f"{HEADER} is no time as in ISO 8601") from error
-    if at.tzinfo is None or at > datetime.now(UTC) + _AHEAD:
-        raise TagInvalid(f"{HEADER} has no time zone, or is more than an hour ahead of the clock here")
+    if at.tzinfo is None or not _FIRST <= at <= datetime.now(UTC) + _AHEAD:
+        raise TagInvalid(
+            f"{HEADER} has no time zone, is of another century, or more than an hour ahead of the clock here"
+        )
     return at
 
 

@@ -57,7 +57,9 @@ def test_a_push_here_is_later_than_what_came_from_a_clock_that_is_ahead(door):
     assert on(door, "v1") == second.top.digest
 
 
-@pytest.mark.parametrize("at", ["soon", "2026-01-01", "9999-01-01T00:00:00+00:00", "2026-01-01T00:00:00\u00e9"])
+@pytest.mark.parametrize(
+    "at", ["soon", "2026-01-01", "9999-01-01T00:00:00+00:00", "0001-01-01T00:00:00+23:59", "2026-01-01T00:00:00\u00e9"]
+)
 def test_a_time_that_is_none_is_refused_in_words(door, at):
     content = door.push(image(tag=None))
     answer = news(door, content, "v1", at)
