@@ -19,7 +19,7 @@ from bench.rounds import Round, Sample, figure, interleave, middle
 from bench.world import World
 
 REPOSITORIES, TAGS = 10, 5
-UNCHANGED = 2000
+UNCHANGED, SPREAD = 2000, 200  # tags; repositories
 LIMIT = 150  # MiB
 Images = Mapping[tuple[str, str], Image]  # by repository and tag
 
@@ -138,41 +138,47 @@ def _fleet(ground: Ground) -> list[Figure]:
 # Nothing changed
 
 
-def tags(directory: Path) -> Images:
-    """Artifacts that differ by an annotation, in one repository."""
+def tags(directory: Path, repositories: int) -> Images:
+    """Artifacts that differ by an annotation, as many in each of so many repositories."""
     directory.mkdir(parents=True)
     layers = [content.layer(directory / "layer", 64 * 1024, seed=9000)]
     return {
-        (f"{PROJECT}/tags", f"t{number:04}"): content.image_of(directory / "config", layers, number=str(number))
+        (f"{PROJECT}/{directory.name}{number % repositories:03}", f"t{number:04}"): content.image_of(
+            directory / "config", layers, number=str(number)
+        )
         for number in range(UNCHANGED)
     }
 
 
 def _unchanged(ground: Ground) -> list[Figure]:
-    """To another Roadstead, which can list what it has, and to a Distribution, which has to be asked for each tag."""
-    images = tags(ground.home / "tags")
-    ground.fill_both(images)
+    """To another Roadstead, which can list what it has, and to a Distribution, which has to be asked for each tag: of
+    one repository, and of many."""
+    images = tags(ground.home / "tags", 1)
+    spread = tags(ground.home / "spread", SPREAD)
+    ground.fill_both({**images, **spread})
     with Product(ground.home / "far", ground.port + 1) as far:
         ground.fill(far, images)
         far.settle()
         there = _looks(ground, images, far, ground.product)
     with ground.empty() as peer:
-        ground.fill(peer, images)
-        plain = _looks(ground, images, peer, ground.source)
+        ground.fill(peer, {**images, **spread})
+        plain, many = (_looks(ground, each, peer, ground.source) for each in (images, spread))
     name = f"replicate {UNCHANGED:,} tags of which none changed"
-    return [
-        figure(f"{name}, of skopeo sync: wall time", there, Sample.seconds, 0.1, "lower", unit="s"),
-        figure(f"{name} to Distribution, of skopeo sync: wall time", plain, Sample.seconds, 0.1, "lower", unit="s"),
-    ]
+    rows = (
+        (f"{name}, of skopeo sync: wall time", there, 0.1),
+        (f"{name} to Distribution, of skopeo sync: wall time", plain, 0.1),
+        (f"{name} in {SPREAD} repositories to Distribution, of skopeo sync: wall time", many, 0.15),
+    )
+    return [figure(row, taken, Sample.seconds, bar, "lower", unit="s") for row, taken, bar in rows]
 
 
 def _looks(ground: Ground, images: Images, destination: Product | Peer, source: Product | Peer) -> list[Round]:
     """What both take to find out that there is nothing to do."""
-    name = next(iter(images))[0]
+    pattern = next(iter(images))[0].removesuffix("000") + "*"
     if isinstance(destination, Product):
-        policy = ground.replicator.policy(name, destination.url, kind="harbor", login=bencher(destination))
+        policy = ground.replicator.policy(pattern, destination.url, kind="harbor", login=bencher(destination))
     else:
-        policy = ground.replicator.policy(name, destination.url)
+        policy = ground.replicator.policy(pattern, destination.url)
     passes: dict[str, Callable[[], Sample]] = {
         "ours": lambda: Sample(Load(UNCHANGED, 0, ground.replicator.run(policy)), 0.0),
         "peer": lambda: Sample(Load(UNCHANGED, 0, _synced(ground, images, source, destination)), 0.0),

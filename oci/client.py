@@ -113,6 +113,7 @@ class RegistryClient:
         self._commit_timeout = commit_timeout
         self._pipeline = Pipeline(self._transport, pool_size)
         self._referrers = Referrers(self._transport, self._session)
+        self._is_known = False  # how the registry wants to be asked for manifests
 
     @property
     def tries(self) -> int:
@@ -302,9 +303,10 @@ class RegistryClient:
 
         def ask_one(tag: str) -> Digest | None:
             info = self.head_manifest(name, tag)
+            self._is_known = True
             return None if info is None else info.digest
 
-        return tags_on(expected, ask, ask_one)
+        return tags_on(expected, ask, ask_one, known=self._is_known)
 
     def get_manifest(self, name: str, reference: Digest | str) -> FetchedManifest | None:
         """The manifest as it is stored; Corrupt when the bytes are not what the digest says."""

@@ -136,21 +136,33 @@ def tags_on(
     expected: Mapping[str, Digest],
     ask: Callable[[Sequence[str]], list[Head]],
     ask_one: Callable[[str], Digest | None],
+    *,
+    known: bool,
 ) -> dict[str, Digest | None]:
     """What tags are on, None where there is none. `ask` asks for many at once, on the condition (If-None-Match) that
-    they are not on the digest that is expected; `ask_one` in the ordinary way: what is left, and the first, which finds
-    out how the registry wants to be asked."""
-    first, *others = expected or [""]
-    if not others:
-        return {tag: ask_one(tag) for tag in expected}
-    found = {first: ask_one(first)}
-    for tag, head in zip(others, ask(others), strict=False):
+    they are not on the digest that is expected; `ask_one` in the ordinary way, which finds out how the registry wants
+    to be asked: the first, unless that is `known`, then the first that isn't answered plainly, and what is left."""
+    found: dict[str, Digest | None] = {}
+    left = list(expected)
+    for _ in range(2):
+        if known:
+            found |= _told(left, ask(left), expected)
+            left = [tag for tag in left if tag not in found]
+        if left:
+            found[left[0]] = ask_one(left[0])
+            left, known = left[1:], True
+    return found | {tag: ask_one(tag) for tag in left}
+
+
+def _told(tags: Sequence[str], heads: Sequence[Head], expected: Mapping[str, Digest]) -> dict[str, Digest | None]:
+    found: dict[str, Digest | None] = {}
+    for tag, head in zip(tags, heads, strict=False):
         digest = _digest_of(head)
         if head.status == _NOT_MODIFIED:
             found[tag] = expected[tag]
         elif head.status == _MISSING or digest is not None:
             found[tag] = digest
-    return found | {tag: ask_one(tag) for tag in others if tag not in found}
+    return found
 
 
 def _digest_of(head: Head) -> Digest | None:

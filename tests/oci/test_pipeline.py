@@ -77,6 +77,13 @@ def test_what_is_answered_in_another_way_is_asked_for_in_the_ordinary_one(memory
     assert client.tags_on("p/r", true) == true
 
 
+def test_once_it_is_known_how_the_registry_wants_to_be_asked_none_is_asked_for_alone(memory_client, monkeypatch):
+    true = fill(memory_client, "p/r", 5)
+    assert memory_client.tags_on("p/r", true) == true
+    monkeypatch.setattr(memory_client, "head_manifest", None)
+    assert memory_client.tags_on("p/r", true) == true
+
+
 @pytest.mark.parametrize("count", [0, 1, WINDOW + 1])
 def test_blobs_are_there_or_not(client, repository, count):
     there = [
