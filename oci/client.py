@@ -294,8 +294,7 @@ class RegistryClient:
         return None if fetched is None else ManifestInfo(fetched.media_type, fetched.digest, len(fetched.payload))
 
     def tags_on(self, name: str, expected: Mapping[str, Digest]) -> dict[str, Digest | None]:
-        """What these tags are on, None where there is none: quickly for many, and most quickly for those that are on
-        the digest that is expected of them. A few hundred at a time, on a few threads, serve best."""
+        """What these tags are on, None where there is none: most quickly for those on the digest that is expected."""
 
         def ask(tags: Sequence[str]) -> list[Head]:
             requests = [unless_on(expected[tag], self._manifest(name, tag), _ACCEPT) for tag in tags]
